@@ -1,0 +1,61 @@
+# Two commands start everything: `make run` and `make test`.
+.ONESHELL:
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+PROVER := .venv-prover/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-virtualenv
+# Tests have a Postgres and a Redis of their own, and touch no other.
+TEST_ENV := env -u DATABASE_URL -u DATABASE_OWNER_URL -u REDIS_URL -u BROKER_URL VAR_DIR=var/test
+
+.PHONY: run test setup lint fmt bench chaos docs clean help
+
+help: ## what there is to make
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+.venv/.runtime: requirements.txt constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) -r requirements.txt -c constraints.txt
+	touch $@
+
+.venv/.dev: .venv/.runtime requirements-dev.txt
+	$(PIP) -r requirements-dev.txt -c constraints.txt
+	touch $@
+
+.venv-prover/.ready: requirements-prover.txt
+	test -x $(PROVER)/python || $(PYTHON) -m venv .venv-prover
+	$(PROVER)/python -m pip --disable-pip-version-check install --quiet -r requirements-prover.txt
+	touch $@
+
+run: .venv/.runtime ## start everything on http://127.0.0.1:8000, until Ctrl-C
+	@exec $(BIN)/python -m config.supervise
+
+setup: .venv/.runtime ## prepare .venv, database and migrations, start nothing
+	@$(BIN)/python -m config.prepare
+
+test: .venv/.dev .venv-prover/.ready ## the whole suite against real servers
+	@$(TEST_ENV) $(BIN)/python -m config.browser
+	@exec $(TEST_ENV) $(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/.dev ## style, types, storeys, migrations, OpenAPI
+	@$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports --config .importlinter --no-cache
+	$(TEST_ENV) $(BIN)/python -W ignore manage.py makemigrations --check --dry-run
+	$(TEST_ENV) $(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+
+fmt: .venv/.dev ## put the code into its one form
+	@$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/.dev ## the project's benchmarks
+	@exec $(TEST_ENV) $(BIN)/python manage.py bench $(ARGS)
+
+docs: .venv/.dev ## regenerate the reference pages of docs/
+	@$(TEST_ENV) $(BIN)/python -m tools.reference
+
+clean: ## stop the embedded services and remove what was made
+	@test ! -x $(BIN)/python || $(BIN)/python manage.py services down
+	rm -rf .venv .venv-prover var

@@ -1,0 +1,97 @@
+"""Who may do what: one table of roles and routes, denied by default."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from perception.errors import PerceptionError, TokenExpired, TokenRevoked
+from perception.models import Person
+from perception.rules.callers import Caller
+from perception.rules.roles import Role
+
+S, P, A, U, I = Role.SELLER, Role.APPROVER, Role.ADMIN, Role.AUDITOR, Role.INTEGRATION  # noqa: E741
+EVERYBODY = frozenset(Role)
+READERS = frozenset({S, P, A, U})
+OVERSEERS = frozenset({A, U})
+ADMINS = frozenset({A})
+
+# Route name (its path below /api/v1/ is in the schema) -> method -> roles.
+MATRIX: Mapping[str, Mapping[str, frozenset[Role]]] = {
+    "me": {"GET": EVERYBODY},
+    "settings": {"GET": OVERSEERS, "PATCH": ADMINS},
+    "accounts": {"GET": READERS, "POST": ADMINS},
+    "account": {"GET": READERS},
+    "account-timeline": {"GET": READERS},
+    "ledger": {"GET": OVERSEERS},
+    "ledger-entry": {"GET": OVERSEERS},
+    "ledger-proof": {"GET": OVERSEERS},
+    "ledger-checkpoint": {"GET": READERS},
+    "ledger-consistency": {"GET": READERS},
+    "exports": {"GET": OVERSEERS, "POST": OVERSEERS},
+    "export": {"GET": OVERSEERS},
+    "export-download": {"GET": OVERSEERS},
+    "intent-explanation": {"GET": READERS},
+    "execution-explanation": {"GET": READERS},
+}
+
+
+def allowed(route: str, method: str) -> frozenset[Role]:
+    """The roles that may call a method of a route; none where the table is silent."""
+    methods = MATRIX.get(route, {})
+    return methods.get("GET" if method == "HEAD" else method, frozenset())
+
+
+class Bearer(BaseAuthentication):
+    """`Authorization: Bearer <token>`, verified where the request was scoped."""
+
+    def authenticate(self, request: Request) -> tuple[Person, Caller] | None:
+        refusal: PerceptionError | None = getattr(request, "token_refusal", None)
+        if refusal is not None:
+            raise AuthenticationFailed(str(refusal), code=_code(refusal))
+        caller: Caller | None = getattr(request, "caller", None)
+        if caller is None or caller.token is None:
+            return None
+        person: Person = request._request.token_person  # type: ignore[attr-defined]
+        return person, caller
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="autonomy"'
+
+
+class Session(SessionAuthentication):
+    """A logged-in person in the tenant of their session; needs the CSRF token."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Any] | None:
+        caller: Caller | None = getattr(request, "caller", None)
+        if caller is None or caller.token is not None:
+            return None
+        self.enforce_csrf(request)
+        return request._request.user, caller
+
+
+class ByRole(BasePermission):
+    """Looks the route up in the table."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        caller = request.auth
+        if not isinstance(caller, Caller) or request.resolver_match is None:
+            return False
+        method = request.method or ""
+        if method == "OPTIONS" or not hasattr(view, method.lower()):
+            # Nothing is done there; the view itself answers which methods it has.
+            return True
+        return caller.role in allowed(request.resolver_match.url_name or "", method)
+
+
+def _code(refusal: PerceptionError) -> str:
+    match refusal:
+        case TokenExpired():
+            return "token_expired"
+        case TokenRevoked():
+            return "token_revoked"
+        case _:
+            return "bad_token"

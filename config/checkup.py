@@ -1,0 +1,149 @@
+"""What `doctor` looks at: each check says what it saw and what would mend it."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.utils import timezone
+
+from config import health
+from config.catalogue import unfenced
+from ledger.backlog import backlog
+from ledger.scope import SYSTEM_ROLE
+
+CLOCK_TOLERANCE = 2.0
+SEAL_TOLERANCE = 30.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    name: str
+    ok: bool
+    seen: str
+    remedy: str = ""
+
+
+def examine() -> list[Finding]:
+    """Every check, in the order in which one would mend things."""
+    findings = [*_configuration()]
+    state = health.database()
+    findings.append(
+        Finding("database", state == "ok", state, "Check DATABASE_URL, or `services up`.")
+    )
+    if state == "ok":
+        try:
+            findings += _database()
+        except DatabaseError as error:
+            findings.append(
+                Finding("database", False, str(error).splitlines()[0], "Run `migrate`.")
+            )
+    redis = health.redis_server()
+    findings.append(
+        Finding("redis", redis == "ok", redis, "Check REDIS_URL, or `services up`.")
+    )
+    return findings
+
+
+def _configuration() -> Iterator[Finding]:
+    yield Finding(
+        "debug",
+        not settings.DEBUG,
+        "on" if settings.DEBUG else "off",
+        "Set DEBUG=off where others can reach this.",
+    )
+    yield _folder("witness of the ledger", settings.LEDGER_ANCHOR_DIR)
+    yield _folder("var", settings.VAR_DIR)
+    yield Finding(
+        "signing key",
+        settings.LEDGER_SIGNING_KEY is not None,
+        "present" if settings.LEDGER_SIGNING_KEY else "absent: this host cannot seal",
+        "Set LEDGER_SIGNING_KEY for the relay.",
+    )
+
+
+def _folder(name: str, path: Path) -> Finding:
+    standing = path
+    while not standing.exists():
+        standing = standing.parent
+    writable = os.access(standing, os.W_OK)
+    return Finding(
+        name,
+        writable,
+        f"{path} is {'writable' if writable else 'not writable'}",
+        "Give this user the right to write there, or name another folder.",
+    )
+
+
+def _database() -> Iterator[Finding]:
+    with connection.cursor() as cursor:
+        yield from _role(cursor)
+        yield _clock(cursor)
+    missing = health.migrations()
+    yield Finding("migrations", missing == "ok", missing, "Run `migrate`.")
+    open_tables = unfenced()
+    yield Finding(
+        "row-level security",
+        not open_tables,
+        "; ".join(open_tables) or "every table of a tenant is fenced",
+        "Add a fence in a migration (ledger/fences.py).",
+    )
+    for process, state in health.processes().items():
+        yield Finding(
+            f"heartbeat of {process}", state == "ok", state, f"Start `{process}`."
+        )
+    waiting = backlog(now=timezone.now())
+    yield Finding(
+        "sealing",
+        waiting.oldest_seconds < SEAL_TOLERANCE,
+        f"{waiting.count} entries wait, the oldest {waiting.oldest_seconds:.1f} s",
+        "Start `relay`; `verify_ledger` says whether a tree is broken.",
+    )
+
+
+def _role(cursor: Any) -> Iterator[Finding]:
+    cursor.execute(
+        "SELECT current_user, rolsuper OR rolbypassrls, "
+        "(SELECT count(*) FROM pg_class WHERE relowner = r.oid AND relkind = 'r') "
+        "FROM pg_roles r WHERE rolname = current_user"
+    )
+    name, may_bypass, owns = cursor.fetchone()
+    yield Finding(
+        "run-time role",
+        not may_bypass and not owns,
+        f"{name}: {'may' if may_bypass else 'cannot'} bypass row-level security, "
+        f"owns {owns} tables",
+        "Let DATABASE_URL name a role that is neither superuser nor owner; "
+        "`migrate` with a superuser's URL makes one.",
+    )
+    cursor.execute(
+        "SELECT rolbypassrls, rolcanlogin, pg_has_role(current_user, oid, 'MEMBER') "
+        "FROM pg_roles WHERE rolname = %s",
+        [SYSTEM_ROLE],
+    )
+    found = cursor.fetchone()
+    yield Finding(
+        "system role",
+        found == (True, False, True),
+        "as it must be" if found == (True, False, True) else f"{found or 'missing'}",
+        f"As a superuser: CREATE ROLE {SYSTEM_ROLE} NOLOGIN BYPASSRLS NOINHERIT; "
+        f"GRANT {SYSTEM_ROLE} TO {name};",
+    )
+
+
+def _clock(cursor: Any) -> Finding:
+    before = timezone.now()
+    cursor.execute("SELECT clock_timestamp()")
+    theirs = cursor.fetchone()[0]
+    off = abs((theirs - before).total_seconds())
+    return Finding(
+        "clock",
+        off < CLOCK_TOLERANCE,
+        f"{off:.3f} s from the database's",
+        "Run a time daemon on both hosts.",
+    )

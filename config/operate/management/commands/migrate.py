@@ -1,0 +1,32 @@
+"""`migrate`: roles, tables as their owner, then everybody's rights."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import CommandError
+from django.core.management.commands import migrate
+from django.db import OperationalError
+from psycopg2 import OperationalError as NoConnection
+
+from config.rights import grant, prepare_roles
+
+
+class Command(migrate.Command):
+    """Django's own command, run as the owner, with the roles around it."""
+
+    help = (
+        "Create the roles of the database where that is allowed, migrate as the "
+        "owner, grant rights."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            for line in prepare_roles(settings.ENV):
+                self.stderr.write(f"migrate: {line}")
+            options["database"] = "owner"
+            super().handle(*args, **options)
+            grant()
+        except (NoConnection, OperationalError) as error:
+            raise CommandError(
+                f"The database cannot be reached: {str(error).splitlines()[0]}"
+            ) from error

@@ -1,0 +1,56 @@
+"""`status`: what there is, what waits, and for how long."""
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.db.models import Count
+from django.utils import timezone
+
+from config import health
+from ledger.backlog import backlog
+from ledger.models import Export
+from ledger.scope import system_scope
+from perception.models import Account, Tenant
+
+
+class Command(BaseCommand):
+    help = "Counts by state, the age of the oldest unfinished work, heartbeats."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", help="answer as JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        seen = _seen()
+        if options["json"]:
+            self.stdout.write(json.dumps(seen))
+            return
+        for name, value in seen.items():
+            shown = (
+                ", ".join(f"{key} {each}" for key, each in value.items())
+                if isinstance(value, dict)
+                else value
+            )
+            self.stdout.write(f"{name:14} {shown or 'none'}")
+
+
+def _seen() -> dict[str, Any]:
+    now = timezone.now()
+    waiting = backlog(now=now)
+    with system_scope("status"):
+        exports = dict(
+            Export.objects.values_list("status")
+            .annotate(count=Count("id"))
+            .order_by("status")
+        )
+        counts = {"tenants": Tenant.objects.count() - 1, "accounts": Account.objects.count()}
+    return {
+        **counts,
+        "ledger": {
+            "unsealed": waiting.count,
+            "oldest_seconds": waiting.oldest_seconds,
+        },
+        "exports": exports,
+        "processes": health.processes(),
+    }

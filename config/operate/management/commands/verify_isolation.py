@@ -1,0 +1,35 @@
+"""`verify_isolation`: try to reach one tenant as another, everywhere."""
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from config.isolation import as_rows, prove_isolation
+
+
+class Command(BaseCommand):
+    help = (
+        "For every model and every route, try to read, change and forge what belongs "
+        "to another tenant. Exit 1 on any leak. Nothing of the trial stays."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", help="answer as JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        trials = prove_isolation()
+        leaks = [trial for trial in trials if trial.leak]
+        if options["json"]:
+            shown = {"isolated": not leaks, "trials": as_rows(trials)}
+            self.stdout.write(json.dumps(shown))
+        else:
+            for trial in trials:
+                mark = "LEAK" if trial.leak else "ok"
+                self.stdout.write(
+                    f"{mark:5}{trial.what:42} {trial.how:22} {trial.seen}"
+                )
+            self.stdout.write(f"{len(trials)} trials, {len(leaks)} leaks")
+        if leaks:
+            raise SystemExit(1)

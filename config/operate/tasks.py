@@ -1,0 +1,34 @@
+"""Tasks of the house itself: life signs, sealing, exports, tidying up."""
+
+from django.utils import timezone
+
+from config.celery import app
+from config.idempotency import forget
+from ledger import crossings, export, seal
+from perception import pulse as pulses
+
+
+@app.task(name="operate.pulse")
+def pulse() -> None:
+    """It came through the broker and reached a worker: both live."""
+    pulses.beat("worker", now=timezone.now())
+
+
+@app.task(name="operate.seal")
+def seal_ledger() -> int:
+    return seal.seal_due(now=timezone.now()).entries
+
+
+@app.task(name="operate.export")
+def write_exports() -> int:
+    return export.write_due(now=timezone.now())
+
+
+@app.task(name="operate.state_system_use")
+def state_system_use() -> int:
+    return crossings.state_system_use(now=timezone.now())
+
+
+@app.task(name="operate.forget_keys")
+def forget_keys() -> int:
+    return forget(now=timezone.now())

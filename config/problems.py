@@ -1,0 +1,142 @@
+"""Errors as application/problem+json, with codes that stay."""
+
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from drf_standardized_errors.formatter import ExceptionFormatter
+from drf_standardized_errors.handler import exception_handler
+from drf_standardized_errors.types import ErrorResponse
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from ledger import errors as ledger_errors
+from perception import errors as perception_errors
+
+CONTENT_TYPE = "application/problem+json"
+TYPE = "urn:autonomy:problem:"
+
+# What the domain refuses -> the status that says so. The code is the class's name.
+STATUSES: dict[type[Exception], int] = {
+    ledger_errors.NotSealed: 409,
+    ledger_errors.ExportNotReady: 409,
+    ledger_errors.TooManyExports: 429,
+    ledger_errors.OutsideTree: 404,
+    ledger_errors.Unstatable: 400,
+    perception_errors.AlreadyThere: 409,
+    perception_errors.NoSuchMember: 400,
+}
+
+
+class Refusal(exceptions.APIException):
+    """A refusal of the domain, on its way out."""
+
+    def __init__(self, error: Exception, status: int) -> None:
+        super().__init__(str(error), code=_code(type(error).__name__))
+        self.status_code = status
+
+
+class Problem(ExceptionFormatter):
+    """The shape of RFC 9457, with our codes and the errors of each field."""
+
+    def format_error_response(self, error_response: ErrorResponse) -> dict[str, Any]:
+        status = self.exc.status_code
+        first = error_response.errors[0]
+        fields = [
+            {"field": error.attr, "code": error.code.upper(), "detail": error.detail}
+            for error in error_response.errors
+            if error.attr is not None
+        ]
+        code = "VALIDATION_ERROR" if fields else first.code.upper()
+        detail = (
+            "; ".join(f"{error['field']}: {error['detail']}" for error in fields)
+            if fields
+            else first.detail
+        )
+        return document(status, code, detail, fields)
+
+
+def answer(error: Exception, context: Any) -> Response | None:
+    """DRF's exception handler: the domain's refusals first, then all the rest."""
+    status = STATUSES.get(type(error))
+    if status is not None:
+        error = Refusal(error, status)
+    response = exception_handler(error, context)
+    if response is not None:
+        response.content_type = CONTENT_TYPE
+    return response
+
+
+def document(
+    status: int, code: str, detail: str, fields: list[dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    """The body of a problem."""
+    body: dict[str, Any] = {
+        "type": TYPE + code.lower().replace("_", "-"),
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "code": code,
+    }
+    if fields:
+        body["errors"] = fields
+    return body
+
+
+def problem(status: int, code: str, detail: str) -> HttpResponse:
+    """A problem from outside DRF."""
+    return HttpResponse(
+        orjson.dumps(document(status, code, detail)),
+        status=status,
+        content_type=CONTENT_TYPE,
+    )
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """What Django itself refuses to read."""
+    return _either(request, 400, "BAD_REQUEST", "This request cannot be read.")
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _either(request, 403, "PERMISSION_DENIED", "This is not for your role.")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _either(request, 404, "NOT_FOUND", "There is nothing here.")
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    return _either(
+        request,
+        500,
+        "INTERNAL_ERROR",
+        "Something broke on our side. It is in the log under this request's id.",
+    )
+
+
+def csrf_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return _either(
+        request,
+        403,
+        "CSRF_FAILED",
+        "The form was open too long, or came from elsewhere: reload and try again.",
+    )
+
+
+def _either(request: HttpRequest, status: int, code: str, detail: str) -> HttpResponse:
+    """A problem for programs, a page for people."""
+    if request.path.startswith("/api/"):
+        return problem(status, code, detail)
+    title = HTTPStatus(status).phrase
+    return render(
+        request,
+        "problem.html",
+        {"status": status, "title": title, "detail": detail},
+        status=status,
+    )
+
+
+def _code(name: str) -> str:
+    return "".join(f"_{c}" if c.isupper() else c.upper() for c in name).lstrip("_")

@@ -1,0 +1,53 @@
+"""How fast one token, or one person, may call: GCRA, shared by all web processes."""
+
+from functools import cache
+from typing import Any
+
+import structlog
+from django.conf import settings
+from redis import RedisError
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+from throttled import RateLimiterType, Throttled, rate_limiter, store
+from throttled.exceptions import BaseThrottledError
+
+from perception.rules.callers import Caller
+
+logger = structlog.get_logger("config.rates")
+
+
+class PerToken(BaseThrottle):
+    """Lets a burst through, then a steady rate. Without Redis it holds nobody up."""
+
+    retry_after: float | None = None
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        caller = request.auth
+        if not isinstance(caller, Caller):
+            return True
+        try:
+            result = _limiter().limit(str(caller.token or caller.membership))
+        except (RedisError, BaseThrottledError, OSError) as error:
+            logger.warning("rate limit unavailable", error=type(error).__name__)
+            return True
+        self.retry_after = result.state.retry_after
+        return not result.limited
+
+    def wait(self) -> float | None:
+        return self.retry_after
+
+
+@cache
+def _limiter() -> Throttled:
+    quota = rate_limiter.per_sec(
+        settings.TOKEN_RATE_PER_SECOND, burst=settings.TOKEN_BURST
+    )
+    return Throttled(
+        using=RateLimiterType.GCRA.value,
+        quota=quota,
+        store=store.RedisStore(
+            server=settings.REDIS_URL,
+            options={"SOCKET_TIMEOUT": 0.2, "SOCKET_CONNECT_TIMEOUT": 0.2},
+        ),
+        key_prefix="autonomy:rate",
+    )

@@ -1,0 +1,202 @@
+"""Roles of the database and what each may touch: made, granted and checked here.
+
+owner    owns the tables; DDL only
+app      what the processes log in as; owns nothing, cannot bypass row security
+system   no login; may bypass; entered with SET LOCAL ROLE for jobs across tenants
+auditor  reads the `audit` schema, and the columns under it, of all tenants
+"""
+
+import secrets
+from collections.abc import Iterator
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+import psycopg2
+from django.apps import apps
+from django.conf import settings
+from django.db import connections
+from django.db.models import Model
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
+
+from config.databases import NO_TENANT, keep_roles
+from config.env import Environment
+from ledger.models import Rights
+from ledger.scope import SYSTEM_ROLE
+
+AUDITOR_ROLE = "autonomy_auditor"
+
+# What the auditor reads: view -> table and columns.
+AUDIT_VIEWS = {
+    "ledger": (
+        "ledger_entry",
+        (
+            "id", "tenant_id", "number", "at", "kind", "actor", "subjects", "data",
+            "account_id", "run_id", "intent_id", "execution_id", "plan_id",
+        ),
+    ),
+}  # fmt: skip
+
+
+def prepare_roles(env: Environment) -> list[str]:
+    """Create what is missing, where the given login may; say in words what was done."""
+    if env.embedded_postgres:
+        _ensure_database()
+    admin = psycopg2.connect(settings.DATABASE_GIVEN_URL, connect_timeout=5)
+    try:
+        with admin, admin.cursor() as cursor:
+            if not _may_create(cursor):
+                return []
+            said = _ensure_shared_roles(cursor)
+            ensure = _ensure_embedded if env.embedded_postgres else _ensure_app
+            return said + ensure(cursor, env)
+    finally:
+        admin.close()
+
+
+def grant() -> None:
+    """Give the roles their rights; the owner does, after every migration."""
+    app = _user(settings.DATABASES["default"])
+    with connections["owner"].cursor() as cursor:
+        for statement in _grants(app, existing_roles(cursor)):
+            cursor.execute(statement)
+
+
+def existing_roles(cursor: Cursor) -> set[str]:
+    """The names of the cluster's roles."""
+    cursor.execute("SELECT rolname FROM pg_roles")
+    return {row[0] for row in cursor.fetchall()}
+
+
+def _ensure_database() -> None:
+    """A fresh embedded cluster holds no database of ours yet."""
+    given = urlsplit(settings.DATABASE_GIVEN_URL)
+    name = given.path.strip("/")
+    admin = psycopg2.connect(
+        urlunsplit(given._replace(path="/postgres")), connect_timeout=5
+    )
+    # CREATE DATABASE runs outside transactions.
+    admin.autocommit = True
+    try:
+        with admin.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
+            if cursor.fetchone() is None:
+                cursor.execute(
+                    sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
+                )
+    finally:
+        admin.close()
+
+
+def _may_create(cursor: Cursor) -> bool:
+    cursor.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
+    return bool(cursor.fetchone()[0])
+
+
+def _ensure_shared_roles(cursor: Cursor) -> list[str]:
+    existing = existing_roles(cursor)
+    said = []
+    for role, attributes in (
+        (SYSTEM_ROLE, "NOLOGIN BYPASSRLS"),
+        (AUDITOR_ROLE, "NOLOGIN BYPASSRLS"),
+    ):
+        if role not in existing:
+            cursor.execute(f"CREATE ROLE {role} {attributes} NOSUPERUSER NOINHERIT")
+            said.append(f"created the role {role}")
+    cursor.execute(f"ALTER ROLE {AUDITOR_ROLE} SET default_transaction_read_only = on")
+    return said
+
+
+def _ensure_embedded(cursor: Cursor, env: Environment) -> list[str]:
+    """The embedded cluster is ours alone: three logins with known passwords."""
+    owner, app, auditor = (
+        urlsplit(str(url))
+        for url in (settings.OWNER_URL, settings.APP_URL, settings.AUDITOR_URL)
+    )
+    _login(cursor, owner.username, owner.password, "NOSUPERUSER NOBYPASSRLS")
+    _login(cursor, app.username, app.password, "NOSUPERUSER NOBYPASSRLS NOINHERIT")
+    _login(cursor, auditor.username, auditor.password, "NOSUPERUSER BYPASSRLS")
+    database = owner.path.strip("/")
+    cursor.execute(
+        sql.SQL("ALTER DATABASE {} OWNER TO {}").format(
+            sql.Identifier(database), sql.Identifier(owner.username or "")
+        )
+    )
+    cursor.execute(
+        sql.SQL("ALTER SCHEMA public OWNER TO {}").format(
+            sql.Identifier(owner.username or "")
+        )
+    )
+    _admit(cursor, app.username or "")
+    return []
+
+
+def _ensure_app(cursor: Cursor, env: Environment) -> list[str]:
+    """Beside a superuser's URL: a login of our own for the processes to run as."""
+    given = urlsplit(env.database_url or "")
+    running = urlsplit(str(settings.APP_URL))
+    if running.username != given.username:
+        _admit(cursor, unquote(running.username or ""))
+        return []
+    name, password = f"{given.path.strip('/')}_app", secrets.token_urlsafe(24)
+    _login(cursor, name, password, "NOSUPERUSER NOBYPASSRLS NOINHERIT")
+    _admit(cursor, name)
+    host = given.netloc.rpartition("@")[2]
+    app_url = urlunsplit(given._replace(netloc=f"{quote(name)}:{password}@{host}"))
+    keep_roles(env.var_dir, env.database_url or "", {"app": app_url})
+    return [f"created the role {name}; processes log in as it, not as {given.username}"]
+
+
+def _login(
+    cursor: Cursor, name: str | None, password: str | None, attributes: str
+) -> None:
+    verb = "ALTER" if name in existing_roles(cursor) else "CREATE"
+    cursor.execute(
+        sql.SQL("{} ROLE {} LOGIN {} PASSWORD {}").format(
+            sql.SQL(verb),
+            sql.Identifier(name or ""),
+            sql.SQL(attributes),
+            sql.Literal(password),
+        )
+    )
+
+
+def _admit(cursor: Cursor, app: str) -> None:
+    """Let the processes enter the system scope, and begin outside every tenant."""
+    role = sql.Identifier(app)
+    cursor.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(SYSTEM_ROLE), role))
+    cursor.execute(
+        sql.SQL("ALTER ROLE {} SET app.tenant = {}").format(
+            role, sql.Literal(NO_TENANT)
+        )
+    )
+
+
+def _grants(app: str, existing: set[str]) -> Iterator[str]:
+    quoted = '"' + app.replace('"', '""') + '"'
+    roles = [("app", quoted)]
+    if SYSTEM_ROLE in existing:
+        roles.append(("system", SYSTEM_ROLE))
+    for field, role in roles:
+        yield f"GRANT USAGE ON SCHEMA public TO {role}"
+        yield f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}"
+        yield f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role}"
+        yield f"GRANT SELECT ON django_migrations TO {role}"
+        for model in apps.get_models(include_auto_created=True):
+            if model._meta.managed and not model._meta.proxy:
+                rights = getattr(rights_of(model), field)
+                yield f'GRANT {rights} ON "{model._meta.db_table}" TO {role}'
+    if AUDITOR_ROLE in existing:
+        yield f"GRANT USAGE ON SCHEMA audit, public TO {AUDITOR_ROLE}"
+        for view, (table, columns) in AUDIT_VIEWS.items():
+            yield f"GRANT SELECT ON audit.{view} TO {AUDITOR_ROLE}"
+            yield f"GRANT SELECT ({', '.join(columns)}) ON {table} TO {AUDITOR_ROLE}"
+
+
+def rights_of(model: type[Model]) -> Rights:
+    """What a model declares; reading and writing where it is silent."""
+    rights: Rights = getattr(model, "rights", Rights())
+    return rights
+
+
+def _user(database: dict[str, object]) -> str:
+    return str(database["USER"])

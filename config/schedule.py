@@ -1,0 +1,53 @@
+"""The timetable: short interval ticks only; calendars are computed from rows."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections
+from django.utils import timezone
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
+from django_celery_beat.schedulers import DatabaseScheduler
+
+from perception.pulse import beat
+
+# name -> (task, seconds). Installed where missing, never overwritten: what an
+# operator changed in the admin stays.
+TICKS = {
+    "pulse": ("operate.pulse", settings.TICK_SECONDS),
+    "seal the ledger": ("operate.seal", settings.TICK_SECONDS),
+    "write exports": ("operate.export", settings.TICK_SECONDS),
+    "state crossings of tenants": ("operate.state_system_use", 600),
+    "forget old idempotency keys": ("operate.forget_keys", 3600),
+}
+
+ALLOWED_TASKS = frozenset(task for task, _ in TICKS.values())
+
+
+def install_missing() -> int:
+    """Add the ticks that the timetable lacks; return how many."""
+    made = 0
+    for name, (task, seconds) in TICKS.items():
+        if PeriodicTask.objects.filter(name=name).exists():
+            continue
+        interval, _ = IntervalSchedule.objects.get_or_create(
+            every=max(1, round(seconds)), period=IntervalSchedule.SECONDS
+        )
+        PeriodicTask.objects.create(name=name, task=task, interval=interval)
+        made += 1
+    return made
+
+
+class Timetable(DatabaseScheduler):
+    """Beat's scheduler; it shows that it lives, and outlives its database."""
+
+    def setup_schedule(self) -> None:
+        install_missing()
+
+    def tick(self, *args: Any, **kwargs: Any) -> float:
+        try:
+            beat("beat", now=timezone.now())
+            wait: float = super().tick(*args, **kwargs)
+        except DatabaseError:
+            close_old_connections()
+            wait = 1.0
+        return min(wait, settings.TICK_SECONDS)

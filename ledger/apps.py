@@ -1,0 +1,7 @@
+"""The ledger remembers and proves."""
+
+from django.apps import AppConfig
+
+
+class LedgerConfig(AppConfig):
+    name = "ledger"

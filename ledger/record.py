@@ -1,0 +1,150 @@
+"""record(): the only door that writes an Entry, in the caller's own transaction."""
+
+import hashlib
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.db import connection
+from uuid_utils.compat import uuid7
+
+from ledger.errors import UnknownKind
+from ledger.rules.canonical import canonical, check
+from ledger.rules.kinds import Kind
+from ledger.scope import current_tenant
+
+MAX_BYTES = 64 * 1024
+MAX_DEPTH = 16
+
+Data = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Actor:
+    """Who did it: a person, a policy, a schedule or the system itself."""
+
+    type: str
+    id: str
+
+    def stated(self) -> dict[str, str]:
+        return {"type": self.type, "id": self.id}
+
+
+SYSTEM = Actor(type="system", id="autonomy")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Secret:
+    """A personal value: the entry commits to it, the value can be erased."""
+
+    person: UUID
+    field: str
+    value: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fact:
+    """What is to be stated. Subjects are named by the noun and hold ids."""
+
+    kind: Kind
+    by: Actor = SYSTEM
+    subjects: Mapping[str, UUID] = field(default_factory=dict)
+    data: Data = field(default_factory=dict)
+    private: Sequence[Secret] = ()
+
+
+def record(fact: Fact, *, now: datetime) -> UUID:
+    """State one fact and return its id."""
+    return record_all([fact], now=now)[0]
+
+
+def record_all(facts: Sequence[Fact], *, now: datetime) -> list[UUID]:
+    """State many facts of the tenant in scope, in one round trip."""
+    if not facts:
+        return []
+    tenant = current_tenant()
+    stated = [_state(fact) for fact in facts]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _INSERT,
+            [
+                str(tenant),
+                now,
+                [row.id for row in stated],
+                [row.kind for row in stated],
+                [row.actor for row in stated],
+                [row.subjects for row in stated],
+                [row.data for row in stated],
+            ],
+        )
+        for row in stated:
+            for secret, salt in row.secrets:
+                cursor.execute(
+                    _INSERT_PRIVATE,
+                    [
+                        str(tenant),
+                        row.id,
+                        secret.field,
+                        str(secret.person),
+                        salt,
+                        orjson.dumps(secret.value).decode(),
+                    ],
+                )
+    return [UUID(row.id) for row in stated]
+
+
+def commitment(salt: bytes, value: Any) -> str:
+    """What an entry says about a private value: nothing that can be guessed."""
+    return "sha256:" + hashlib.sha256(salt + canonical(value)).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Stated:
+    id: str
+    kind: str
+    actor: str
+    subjects: str
+    data: str
+    secrets: Sequence[tuple[Secret, bytes]]
+
+
+def _state(fact: Fact) -> _Stated:
+    if not isinstance(fact.kind, Kind):
+        raise UnknownKind(str(fact.kind))
+    secrets_ = [(secret, secrets.token_bytes(32)) for secret in fact.private]
+    data = dict(fact.data)
+    if secrets_:
+        for secret, _ in secrets_:
+            check(secret.value, max_bytes=MAX_BYTES, max_depth=MAX_DEPTH)
+        data["private"] = {
+            secret.field: commitment(salt, secret.value) for secret, salt in secrets_
+        }
+    subjects = {name: str(id_) for name, id_ in fact.subjects.items()}
+    actor = fact.by.stated()
+    check([actor, subjects, data], max_bytes=MAX_BYTES, max_depth=MAX_DEPTH)
+    return _Stated(
+        id=str(uuid7()),
+        kind=fact.kind.value,
+        actor=orjson.dumps(actor).decode(),
+        subjects=orjson.dumps(subjects).decode(),
+        data=orjson.dumps(data).decode(),
+        secrets=secrets_,
+    )
+
+
+_INSERT = """
+INSERT INTO ledger_entry (id, kind, actor, subjects, data, tenant_id, at)
+SELECT f.id, f.kind, f.actor, f.subjects, f.data, %s::uuid, %s
+FROM (SELECT unnest(%s::uuid[]) AS id, unnest(%s::text[]) AS kind,
+             unnest(%s::jsonb[]) AS actor, unnest(%s::jsonb[]) AS subjects,
+             unnest(%s::jsonb[]) AS data) AS f
+"""
+
+_INSERT_PRIVATE = """
+INSERT INTO ledger_private (tenant_id, entry_id, field, person_id, salt, value)
+VALUES (%s, %s, %s, %s, %s, %s)
+"""

@@ -1,0 +1,156 @@
+"""The one spelling of an entry: RFC 8785 bytes, what may be stated at all, and the document that is hashed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+import rfc8785
+
+from ledger.errors import Unstatable
+
+LARGEST = 2**53 - 1
+VERSION = 1
+
+_EXACT = frozenset((str, int, bool, type(None)))
+# orjson descends 254 levels, and this also ends a value that contains itself.
+_FAST_DEPTH = 200
+
+
+def canonical(value: Any) -> bytes:
+    """The RFC 8785 bytes of a value. Raises Unstatable for what has none."""
+    try:
+        if _spelled_alike(value, _FAST_DEPTH):
+            return orjson.dumps(
+                value, option=orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
+            )
+        return rfc8785.dumps(value)
+    except RecursionError:
+        raise Unstatable("It is too deep.") from None
+    except ValueError as refusal:
+        # Shortened: it quotes the number, which may have thousands of digits.
+        raise Unstatable(f"{str(refusal)[:100]}.") from None
+    except TypeError:
+        # What orjson refuses of the types let through: integers past 2**53 and lone surrogates.
+        raise Unstatable(
+            "It holds an integer or a text that JSON cannot carry."
+        ) from None
+
+
+def _spelled_alike(value: Any, depth: int) -> bool:
+    """Whether orjson gives RFC 8785 bytes: no floats, no look-alike types, and keys that sort the same in UTF-16."""
+    kind = type(value)
+    if kind in _EXACT:
+        return True
+    if depth == 0:
+        return False
+    if kind is dict:
+        return all(type(key) is str and key.isascii() for key in value) and all(
+            type(each) in _EXACT or _spelled_alike(each, depth - 1)
+            for each in value.values()
+        )
+    return kind is list and all(
+        type(each) in _EXACT or _spelled_alike(each, depth - 1) for each in value
+    )
+
+
+def check(value: Any, *, max_bytes: int, max_depth: int) -> None:
+    """Raise Unstatable unless the value goes into a jsonb column and comes back as the same RFC 8785 bytes."""
+    # Every value costs a byte at least, so the walk ends early on what is too large or holds itself many times.
+    if _walk(value, max_bytes, max_depth) < 0 or len(canonical(value)) > max_bytes:
+        raise Unstatable(f"It is larger than {max_bytes} bytes.")
+
+
+def _walk(value: Any, left: int, depth: int) -> int:
+    """How many of the allowed bytes are left, at most; negative when there are none."""
+    kind = type(value)
+    if kind is str:
+        return left - _length(value)
+    if kind is dict or kind is list:
+        if depth == 0:
+            raise Unstatable("It is too deep.")
+        return _walk_inside(value, left - 2, depth - 1)
+    if kind is int or kind is float:
+        _check_number(value)
+    elif kind is not bool and value is not None:
+        raise Unstatable(f"There is a {kind.__name__} in it.")
+    return left - 1
+
+
+def _walk_inside(container: dict[Any, Any] | list[Any], left: int, depth: int) -> int:
+    for each in container:
+        if left < 0:
+            break
+        if isinstance(container, list):
+            left = _walk(each, left, depth)
+            continue
+        if type(each) is not str:
+            raise Unstatable(f"There is a {type(each).__name__} for a key in it.")
+        left = _walk(container[each], left - _length(each), depth)
+    return left
+
+
+def _check_number(number: int | float) -> None:
+    # Also refuses NaN, which compares false with everything. A float this large would come back from jsonb, which
+    # knows no exponents, as an integer that RFC 8785 cannot write.
+    if not -LARGEST <= number <= LARGEST:
+        raise Unstatable("There is a number in it that JSON cannot carry.")
+
+
+def _length(text: str) -> int:
+    if "\0" in text:
+        raise Unstatable("There is a NUL character in it.")
+    try:
+        return len(text.encode()) + 2
+    except UnicodeEncodeError:
+        raise Unstatable("There is half a surrogate pair in it.") from None
+
+
+def entry_document(
+    *,
+    id: UUID | str | None,
+    tenant: UUID | str | None,
+    sequence: int | None,
+    number: int | None,
+    at: datetime | None,
+    kind: str | None,
+    actor: Any,
+    subjects: Any,
+    data: Any,
+) -> dict[str, Any]:
+    """What is hashed of an entry. A column that was emptied is hashed as null, so that tampering shows as a mismatch."""
+    return {
+        "v": VERSION,
+        "id": _text(id),
+        "tenant": _text(tenant),
+        "sequence": sequence,
+        "number": number,
+        "at": None if at is None else _moment(at),
+        "kind": _text(kind),
+        "actor": _plain(actor),
+        "subjects": _plain(subjects),
+        "data": _plain(data),
+    }
+
+
+def _text(value: UUID | str | None) -> str | None:
+    return None if value is None else str(value)
+
+
+def _plain(value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def _moment(at: datetime) -> str:
+    if at.tzinfo is None:
+        raise Unstatable("Its time has no time zone.")
+    try:
+        return (
+            at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
+            + "Z"
+        )
+    except OverflowError:
+        raise Unstatable("Its time is out of range.") from None

@@ -1,0 +1,73 @@
+"""Enter a tenant, or the system scope: always local to one transaction."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from ledger.errors import ForeignTenant, OutsideScope
+
+# The house's own tenant: what concerns every tenant is recorded here.
+PLATFORM = UUID("00000000-0000-7000-8000-000000000001")
+
+SYSTEM_ROLE = "autonomy_system"
+
+_tenant: ContextVar[UUID | None] = ContextVar("tenant", default=None)
+
+_COUNT_USE = """
+INSERT INTO ledger_systemuse (job, hour, session, uses)
+VALUES (%s, date_trunc('hour', clock_timestamp()), pg_backend_pid(), 1)
+ON CONFLICT (job, hour, session) DO UPDATE SET uses = ledger_systemuse.uses + 1
+"""
+
+
+def current_tenant() -> UUID:
+    """The tenant in scope; there must be one."""
+    tenant = _tenant.get()
+    if tenant is None:
+        raise OutsideScope
+    return tenant
+
+
+@contextmanager
+def tenant_scope(tenant: UUID) -> Iterator[None]:
+    """One transaction in which the rows of one tenant, and no others, exist."""
+    held = _tenant.get()
+    if held not in (None, tenant):
+        raise ForeignTenant(f"{held} holds, {tenant} was asked for.")
+    nested = connection.in_atomic_block
+    with transaction.atomic():
+        if held is None:
+            _set_tenant(str(tenant))
+        token = _tenant.set(tenant)
+        try:
+            yield
+        finally:
+            _tenant.reset(token)
+        # A savepoint keeps what was set inside it; only its failure takes it back.
+        if nested and held is None and not connection.needs_rollback:
+            _set_tenant(settings.NO_TENANT)
+
+
+@contextmanager
+def system_scope(job: str) -> Iterator[None]:
+    """One transaction across tenants, in the role that may; its use is counted."""
+    if _tenant.get() is not None:
+        raise ForeignTenant(f"{job} must not start inside {_tenant.get()}.")
+    nested = connection.in_atomic_block
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL ROLE {SYSTEM_ROLE}")
+            cursor.execute(_COUNT_USE, [job])
+        yield
+        if nested and not connection.needs_rollback:
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL ROLE NONE")
+
+
+def _set_tenant(value: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('app.tenant', %s, true)", [value])

@@ -1,0 +1,184 @@
+"""accounts/: what the tenant sells to, and what happened there."""
+
+from typing import Any, ClassVar
+from zoneinfo import available_timezones
+
+from django.db.models import Prefetch, QuerySet
+from django.utils import timezone
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema
+from rest_framework import generics, serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from ledger.api import EntryOut, EntryPages, entries_about
+from ledger.doors import Pages, StrictSerializer
+from perception.accounts import add_account, visible_to
+from perception.models import Account, Contact, Opportunity
+from perception.rules.callers import caller_of
+
+
+class OpportunityIn(StrictSerializer):
+    external_id = serializers.CharField(max_length=200)
+    stage = serializers.ChoiceField(choices=Opportunity.Stage.choices)
+    amount = serializers.DecimalField(
+        max_digits=14, decimal_places=2, min_value=0, required=False, allow_null=True
+    )
+    renewal_date = serializers.DateField(required=False, allow_null=True)
+
+
+class ContactIn(StrictSerializer):
+    external_id = serializers.CharField(max_length=200)
+    name = serializers.CharField(max_length=200)
+    email = serializers.EmailField(required=False, allow_blank=True)
+    opted_out = serializers.BooleanField(required=False)
+
+
+class AccountIn(StrictSerializer):
+    external_id = serializers.CharField(max_length=200)
+    name = serializers.CharField(max_length=200)
+    lifecycle = serializers.ChoiceField(
+        choices=Account.Lifecycle.choices, required=False
+    )
+    owner = serializers.CharField(
+        required=False,
+        allow_null=True,
+        help_text="The id or the e-mail address of a member.",
+    )
+    timezone = serializers.CharField(required=False, allow_blank=True, max_length=64)
+    opportunities = OpportunityIn(many=True, required=False, max_length=100)  # type: ignore[call-arg]
+    contacts = ContactIn(many=True, required=False, max_length=200)  # type: ignore[call-arg]
+
+    def validate_timezone(self, value: str) -> str:
+        if value and value not in available_timezones():
+            raise serializers.ValidationError(
+                "This is not a time zone, as Europe/Rome."
+            )
+        return value
+
+    def validate_opportunities(self, value: list[dict[str, Any]]) -> Any:
+        return _distinct(value)
+
+    def validate_contacts(self, value: list[dict[str, Any]]) -> Any:
+        return _distinct(value)
+
+
+class HeatOut(serializers.Serializer[Any]):
+    score = serializers.FloatField(source="heat_score")
+    tier = serializers.ChoiceField(choices=Account.Tier.choices, source="heat_tier")
+    at = serializers.DateTimeField(source="heat_at", allow_null=True)
+
+
+class OpportunityOut(serializers.ModelSerializer[Opportunity]):
+    class Meta:
+        model = Opportunity
+        fields: ClassVar = ["id", "external_id", "stage", "amount", "renewal_date"]
+
+
+class ContactOut(serializers.ModelSerializer[Contact]):
+    class Meta:
+        model = Contact
+        fields: ClassVar = ["id", "external_id", "name", "email", "opted_out"]
+
+
+class AccountOut(serializers.ModelSerializer[Account]):
+    owner = serializers.UUIDField(source="owner_id", allow_null=True)
+    stage = serializers.SerializerMethodField()
+    heat = HeatOut(source="*")
+    opportunities = OpportunityOut(many=True)
+    contacts = ContactOut(many=True)
+
+    class Meta:
+        model = Account
+        fields: ClassVar = [
+            "id", "external_id", "name", "lifecycle", "stage", "owner", "timezone",
+            "heat", "next_poll_at", "opportunities", "contacts", "closed_at",
+            "created_at", "updated_at",
+        ]  # fmt: skip
+
+    def get_stage(self, account: Account) -> str | None:
+        """The stage of the account's newest opportunity."""
+        opportunities = list(account.opportunities.all())
+        return opportunities[-1].stage if opportunities else None
+
+
+class AccountFilter(filters.FilterSet):
+    created_after = filters.IsoDateTimeFilter("created_at", lookup_expr="gte")
+    created_before = filters.IsoDateTimeFilter("created_at", lookup_expr="lt")
+
+    class Meta:
+        model = Account
+        fields: ClassVar = ["external_id", "lifecycle", "owner"]
+
+
+def _whole(accounts: QuerySet[Account]) -> QuerySet[Account]:
+    return accounts.prefetch_related(
+        Prefetch("opportunities", Opportunity.objects.order_by("id")),
+        Prefetch("contacts", Contact.objects.order_by("id")),
+    )
+
+
+class Accounts(generics.GenericAPIView[Account]):
+    """The caller's accounts; a seller's are those that they own."""
+
+    queryset = Account.objects.none()
+    serializer_class = AccountOut
+    filterset_class = AccountFilter
+    pagination_class = Pages
+
+    def get_queryset(self) -> QuerySet[Account]:
+        if getattr(self, "swagger_fake_view", False):
+            return self.queryset
+        return _whole(visible_to(caller_of(self.request)))
+
+    @extend_schema(operation_id="accounts_list", responses=AccountOut(many=True))
+    def get(self, request: Request) -> Response:
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    @extend_schema(
+        operation_id="accounts_create", request=AccountIn, responses={201: AccountOut}
+    )
+    def post(self, request: Request) -> Response:
+        given = AccountIn(data=request.data)
+        given.is_valid(raise_exception=True)
+        made = add_account(
+            given.validated_data, by=caller_of(request), now=timezone.now()
+        )
+        shown = AccountOut(self.get_queryset().get(pk=made.pk))
+        return Response(shown.data, status=status.HTTP_201_CREATED)
+
+
+class OneAccount(generics.RetrieveAPIView[Account]):
+    """One account."""
+
+    queryset = Account.objects.none()
+    serializer_class = AccountOut
+    filter_backends = ()
+
+    def get_queryset(self) -> QuerySet[Account]:
+        if getattr(self, "swagger_fake_view", False):
+            return self.queryset
+        return _whole(visible_to(caller_of(self.request)))
+
+
+class Timeline(generics.GenericAPIView[Any]):
+    """What the ledger knows about one account, newest first."""
+
+    queryset = Account.objects.none()
+    serializer_class = EntryOut
+    pagination_class = EntryPages
+    filter_backends = ()
+
+    @extend_schema(operation_id="accounts_timeline", responses=EntryOut(many=True))
+    def get(self, request: Request, pk: Any) -> Response:
+        account = generics.get_object_or_404(visible_to(caller_of(request)), pk=pk)
+        page = self.paginate_queryset(entries_about("account", account.id))
+        return self.get_paginated_response(EntryOut(page, many=True).data)
+
+
+def _distinct(value: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    ids = [each["external_id"] for each in value]
+    if len(ids) != len(set(ids)):
+        raise serializers.ValidationError("An external_id stands here twice.")
+    return value

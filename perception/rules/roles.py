@@ -1,0 +1,18 @@
+"""The roles that a person, or a program, can have in a tenant."""
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a membership may do; the matrix of roles and routes says it in full."""
+
+    SELLER = "SELLER"
+    APPROVER = "APPROVER"
+    ADMIN = "ADMIN"
+    AUDITOR = "AUDITOR"
+    INTEGRATION = "INTEGRATION"
+
+
+def sees_all_accounts(role: Role) -> bool:
+    """Sellers see the accounts they own; integrations see none."""
+    return role in (Role.APPROVER, Role.ADMIN, Role.AUDITOR)

@@ -1,0 +1,81 @@
+"""Set up tenants and their people."""
+
+from datetime import datetime
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from ledger.record import SYSTEM, Actor, Fact, record
+from ledger.rules.kinds import Kind
+from ledger.scope import PLATFORM, system_scope, tenant_scope
+from perception.errors import NoSuchTenant
+from perception.models import Membership, Person, Tenant
+from perception.rules.roles import Role
+
+
+def find_tenant(slug: str) -> UUID:
+    """The id of a tenant by its slug; slugs are unknown to other tenants."""
+    with system_scope("find tenant"):
+        tenant = Tenant.objects.filter(slug=slug).values_list("id", flat=True).first()
+    if tenant is None:
+        raise NoSuchTenant(f"{slug!r} is not the slug of one.")
+    return tenant
+
+
+def all_tenants() -> list[UUID]:
+    """Every customer of the house, oldest first; the house's own tenant is none."""
+    with system_scope("list tenants"):
+        return list(
+            Tenant.objects.exclude(pk=PLATFORM)
+            .order_by("id")
+            .values_list("id", flat=True)
+        )
+
+
+def create_tenant(
+    slug: str, name: str, *, timezone: str, now: datetime, by: Actor = SYSTEM
+) -> UUID:
+    """Add a tenant, with an empty ledger that begins with this fact."""
+    tenant: UUID = uuid7()
+    with tenant_scope(tenant):
+        Tenant.objects.create(id=tenant, slug=slug, name=name, timezone=timezone)
+        record(
+            Fact(
+                kind=Kind.TENANT_CREATED,
+                by=by,
+                subjects={"tenant": tenant},
+                data={"slug": slug, "timezone": timezone},
+            ),
+            now=now,
+        )
+    return tenant
+
+
+def add_member(
+    email: str,
+    name: str,
+    role: Role,
+    *,
+    password: str | None = None,
+    now: datetime,
+    by: Actor = SYSTEM,
+) -> Membership:
+    """Give a person a role in the tenant in scope; the person may be new."""
+    tenant = Tenant.objects.get()
+    person = Person.objects.filter(email__iexact=email).first()
+    if person is None:
+        person = Person.objects.create_user(email, password, name=name)
+    member = Membership.objects.create(tenant=tenant, person=person, role=role.value)
+    if tenant.id not in person.tenant_ids:
+        person.tenant_ids = [*person.tenant_ids, tenant.id]
+        person.save(update_fields=["tenant_ids"])
+    record(
+        Fact(
+            kind=Kind.MEMBER_ADDED,
+            by=by,
+            subjects={"member": member.id},
+            data={"role": role.value},
+        ),
+        now=now,
+    )
+    return member

@@ -1,0 +1,25 @@
+"""Routes of perception, below /api/v1/."""
+
+from django.urls import path
+
+from perception.api.accounts import Accounts, OneAccount, Timeline
+from perception.api.explanations import ExecutionExplanation, IntentExplanation
+from perception.api.settings import Me, TenantSettings
+
+urlpatterns = [
+    path("me/", Me.as_view(), name="me"),
+    path("settings/", TenantSettings.as_view(), name="settings"),
+    path("accounts/", Accounts.as_view(), name="accounts"),
+    path("accounts/<uuid:pk>/", OneAccount.as_view(), name="account"),
+    path("accounts/<uuid:pk>/timeline/", Timeline.as_view(), name="account-timeline"),
+    path(
+        "intents/<uuid:pk>/explanation/",
+        IntentExplanation.as_view(),
+        name="intent-explanation",
+    ),
+    path(
+        "executions/<uuid:pk>/explanation/",
+        ExecutionExplanation.as_view(),
+        name="execution-explanation",
+    ),
+]

@@ -1,0 +1,23 @@
+"""Secrets at rest: encrypted with the newest key, readable with every live one."""
+
+from cryptography.fernet import Fernet, MultiFernet
+from django.conf import settings
+
+
+def seal(text: str) -> str:
+    """Encrypt with the newest key."""
+    return _keys().encrypt(text.encode()).decode()
+
+
+def unseal(sealed: str) -> str:
+    """Decrypt with whichever live key fits."""
+    return _keys().decrypt(sealed.encode()).decode()
+
+
+def reseal(sealed: str) -> str:
+    """Encrypt anew with the newest key; the rotation of keys does this to each row."""
+    return _keys().rotate(sealed.encode()).decode()
+
+
+def _keys() -> MultiFernet:
+    return MultiFernet([Fernet(key) for key in settings.FIELD_KEYS])
