@@ -84,7 +84,9 @@ def _foreign_keys(cursor: Any) -> list[str]:
 
 def _views(cursor: Any) -> list[str]:
     cursor.execute(_VIEWS)
-    return [f"view {name} runs with its owner's rights" for (name,) in cursor.fetchall()]
+    return [
+        f"view {name} runs with its owner's rights" for (name,) in cursor.fetchall()
+    ]
 
 
 def _owned(cursor: Any) -> list[str]:

@@ -34,7 +34,9 @@ def examine() -> list[Finding]:
     findings = [*_configuration()]
     state = health.database()
     findings.append(
-        Finding("database", state == "ok", state, "Check DATABASE_URL, or `services up`.")
+        Finding(
+            "database", state == "ok", state, "Check DATABASE_URL, or `services up`."
+        )
     )
     if state == "ok":
         try:

@@ -87,7 +87,9 @@ def _try_table(model: type[Model], mine: Side, theirs: Side) -> Iterator[Trial]:
     table = model._meta.db_table
     rights: Rights = getattr(model, "rights", Rights())
     with tenant_scope(mine.tenant):
-        yield _count(table, "read", "SELECT count(*) FROM {table} WHERE tenant_id = %s", theirs)
+        yield _count(
+            table, "read", "SELECT count(*) FROM {table} WHERE tenant_id = %s", theirs
+        )
         for verb, statement in (
             ("UPDATE", "UPDATE {table} SET tenant_id = tenant_id WHERE tenant_id = %s"),
             ("DELETE", "DELETE FROM {table} WHERE tenant_id = %s"),
@@ -112,7 +114,9 @@ def _insert(table: str, tenant: UUID) -> Trial:
     """The fence is asked before any other constraint, so an empty row is enough."""
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(f"INSERT INTO {table} (tenant_id) VALUES (%s)", [str(tenant)])
+            cursor.execute(
+                f"INSERT INTO {table} (tenant_id) VALUES (%s)", [str(tenant)]
+            )
     except ProgrammingError as error:
         fenced = "row-level security" in str(error)
         return Trial(table, "insert", _first_line(error), not fenced)

@@ -36,6 +36,8 @@ class Refusal(exceptions.APIException):
     def __init__(self, error: Exception, status: int) -> None:
         super().__init__(str(error), code=_code(type(error).__name__))
         self.status_code = status
+        # DRF makes Retry-After of it.
+        self.wait = getattr(error, "wait", None)
 
 
 class Problem(ExceptionFormatter):

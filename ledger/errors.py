@@ -53,6 +53,10 @@ class NotSealed(LedgerError):
 class TooManyExports(LedgerError):
     """This tenant asked for too many exports in the last hour."""
 
+    def __init__(self, detail: str, *, wait: float) -> None:
+        super().__init__(detail)
+        self.wait = wait
+
 
 class ExportNotReady(LedgerError):
     """The export is not there to download."""

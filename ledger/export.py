@@ -27,6 +27,7 @@ from ledger.scope import current_tenant, system_scope, tenant_scope
 logger = structlog.get_logger("ledger.export")
 
 SCHEMA_VERSION = 1
+HOUR = timedelta(hours=1)
 PER_HOUR = 20
 LONGEST_RANGE = timedelta(days=366)
 KEPT_FOR = timedelta(days=7)
@@ -41,9 +42,14 @@ def request_export(
     *, begin: datetime, end: datetime, format: str, by: Actor, now: datetime
 ) -> Export:
     """Ask for a copy of a stretch of the ledger."""
-    recent = Export.objects.filter(requested_at__gt=now - timedelta(hours=1)).count()
-    if recent >= PER_HOUR:
-        raise TooManyExports(f"The limit is {PER_HOUR}; try again later.")
+    recent = list(
+        Export.objects.filter(requested_at__gt=now - HOUR)
+        .order_by("requested_at")
+        .values_list("requested_at", flat=True)[:PER_HOUR]
+    )
+    if len(recent) == PER_HOUR:
+        wait = (recent[0] + HOUR - now).total_seconds()
+        raise TooManyExports(f"The limit is {PER_HOUR}.", wait=wait)
     export = Export.objects.create(
         tenant_id=current_tenant(),
         requested_by=UUID(by.id),
@@ -255,7 +261,7 @@ ORDER BY l.sequence
 """
 _PARQUET = """
 COPY (SELECT * FROM read_json(?, format = 'newline_delimited', columns = {
-    sequence: 'BIGINT', number: 'BIGINT', id: 'UUID', at: 'TIMESTAMPTZ',
-    kind: 'VARCHAR', actor: 'VARCHAR', subjects: 'VARCHAR', data: 'VARCHAR'
+    sequence: 'BIGINT', number: 'BIGINT', id: 'UUID', "at": 'TIMESTAMPTZ',
+    kind: 'VARCHAR', actor: 'VARCHAR', subjects: 'VARCHAR', "data": 'VARCHAR'
 })) TO ? (FORMAT parquet, COMPRESSION zstd)
 """

@@ -19,7 +19,7 @@ LANDMARK_STEP = 8
 EMPTY_ROOT = sha256(b"").digest()
 
 Known = Mapping[tuple[int, int], bytes]
-# Leaves from the first up to, not including, the second.
+# From the first leaf up to, not including, the second.
 Leaves = tuple[int, int]
 
 

@@ -44,7 +44,10 @@ def _seen() -> dict[str, Any]:
             .annotate(count=Count("id"))
             .order_by("status")
         )
-        counts = {"tenants": Tenant.objects.count() - 1, "accounts": Account.objects.count()}
+        counts = {
+            "tenants": Tenant.objects.count() - 1,
+            "accounts": Account.objects.count(),
+        }
     return {
         **counts,
         "ledger": {
