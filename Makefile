@@ -50,11 +50,14 @@ fmt: .venv/.dev ## put the code into its one form
 	@$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+chaos: .venv/.dev ## the long forms of the tests: floods, minutes, millions
+	@exec $(TEST_ENV) $(BIN)/python -m pytest -m long $(ARGS)
+
 bench: .venv/.dev ## the project's benchmarks
 	@exec $(TEST_ENV) $(BIN)/python manage.py bench $(ARGS)
 
 docs: .venv/.dev ## regenerate the reference pages of docs/
-	@$(TEST_ENV) $(BIN)/python -m tools.reference
+	@$(TEST_ENV) $(BIN)/python manage.py reference
 
 clean: ## stop the embedded services and remove what was made
 	@test ! -x $(BIN)/python || $(BIN)/python manage.py services down

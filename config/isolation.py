@@ -194,11 +194,10 @@ def _filled(route: str, id_: str) -> str:
 
 
 def _is_generated(model: type[Model]) -> bool:
-    return model._meta.get_field("tenant_id").generated if _has(model) else False
-
-
-def _has(model: type[Model]) -> bool:
-    return any(field.name == "tenant_id" for field in model._meta.fields)
+    """Whether the database itself writes the tenant, as on the tenant's own row."""
+    return any(
+        field.attname == "tenant_id" and field.generated for field in model._meta.fields
+    )
 
 
 def _first_line(error: Exception) -> str:

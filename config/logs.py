@@ -1,6 +1,8 @@
 """Structured logs: ids and figures only, through a list of what may be said."""
 
 import logging
+import sys
+import traceback
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -27,11 +29,23 @@ def only_sayable(_logger: object, _method: str, event: Event) -> Event:
     return event
 
 
+def without_values(_logger: object, _method: str, event: Event) -> Event:
+    """An exception as its type and its lines of code; its message may quote a row."""
+    info = event.pop("exc_info", None)
+    error = sys.exc_info()[1] if info is True else info
+    error = error[1] if isinstance(error, tuple) else error
+    if isinstance(error, BaseException):
+        lines = traceback.format_tb(error.__traceback__)
+        event["exception"] = type(error).__name__ + "\n" + "".join(lines)
+    return event
+
+
 _BEFORE = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
+    without_values,
     only_sayable,
 ]
 
@@ -57,8 +71,6 @@ def configuration(log_format: str) -> dict[str, Any]:
         else structlog.dev.ConsoleRenderer(colors=False)
     )
     last = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
-    if log_format == "json":
-        last.append(structlog.processors.format_exc_info)  # type: ignore[arg-type]
     return {
         "version": 1,
         "disable_existing_loggers": False,

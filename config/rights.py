@@ -132,7 +132,7 @@ def _ensure_embedded(cursor: Cursor, env: Environment) -> list[str]:
 
 def _ensure_app(cursor: Cursor, env: Environment) -> list[str]:
     """Beside a superuser's URL: a login of our own for the processes to run as."""
-    given = urlsplit(env.database_url or "")
+    given = urlsplit(str(settings.DATABASE_GIVEN_URL))
     running = urlsplit(str(settings.APP_URL))
     if running.username != given.username:
         _admit(cursor, unquote(running.username or ""))

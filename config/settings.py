@@ -30,13 +30,14 @@ VAR_DIR = ENV.var_dir
 # --- The house -------------------------------------------------------------------
 
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",
+    "unfold.contrib.filters",
     "config.operate",
     "plans",
     "autonomy",
     "perception",
     "ledger",
-    "django.contrib.admin",
+    "config.operate.admin_site.ControlCenterConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -270,6 +271,25 @@ UNFOLD = {
     "SITE_HEADER": "Autonomy",
     "SITE_SUBHEADER": "Control center",
     "SITE_URL": "/",
+    "SITE_SYMBOL": "route",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": f"{STATIC_URL}mark.svg"}
+    ],
+    "COLORS": {
+        "primary": {
+            "50": "#eef7f7",
+            "100": "#d6ebeb",
+            "200": "#afd8d9",
+            "300": "#7fbfc1",
+            "400": "#4aa1a5",
+            "500": "#3aa3a8",
+            "600": "#0f6b72",
+            "700": "#0f5c63",
+            "800": "#104a50",
+            "900": "#103d42",
+            "950": "#062529",
+        }
+    },
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
 }

@@ -20,7 +20,7 @@ from perception.rules.roles import sees_all_accounts
 
 def visible_to(caller: Caller) -> QuerySet[Account]:
     """The accounts that a caller sees, of the tenant in scope."""
-    accounts = Account.objects.all()
+    accounts = Account.objects.filter(tenant_id=caller.tenant)
     if sees_all_accounts(caller.role):
         return accounts
     return accounts.filter(owner_id=caller.membership)

@@ -3,6 +3,8 @@
 from datetime import datetime
 from uuid import UUID
 
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import F, Func, UUIDField, Value
 from uuid_utils.compat import uuid7
 
 from ledger.record import SYSTEM, Actor, Fact, record
@@ -79,3 +81,40 @@ def add_member(
         now=now,
     )
     return member
+
+
+def change_member(
+    member: UUID, *, role: Role, is_active: bool, now: datetime, by: Actor = SYSTEM
+) -> bool:
+    """Change somebody's role or access; False when all is as it was."""
+    found = Membership.objects.select_for_update().get(pk=member)
+    before = {"role": found.role, "is_active": found.is_active}
+    after = {"role": role.value, "is_active": is_active}
+    if before == after:
+        return False
+    Membership.objects.filter(pk=member).update(**after)
+    if is_active != found.is_active:
+        _hint(found, is_active)
+    record(
+        Fact(
+            kind=Kind.MEMBER_CHANGED,
+            by=by,
+            subjects={"member": member},
+            data={"before": before, "after": after},
+        ),
+        now=now,
+    )
+    return True
+
+
+def _hint(member: Membership, is_active: bool) -> None:
+    """Tell the person's sessions where to look; in one statement, as tenants race."""
+    hints = _array("array_remove", F("tenant_ids"), member.tenant_id)
+    if is_active:
+        hints = _array("array_append", hints, member.tenant_id)
+    Person.objects.filter(pk=member.person_id).update(tenant_ids=hints)
+
+
+def _array(function: str, array: F | Func, tenant: UUID) -> Func:
+    value = Value(tenant, output_field=UUIDField())
+    return Func(array, value, function=function, output_field=ArrayField(UUIDField()))

@@ -1,25 +1,23 @@
-"""Check a proof bundle of an Autonomy ledger, trusting nothing but the log's public key.
+"""Check a proof bundle of an Autonomy ledger, trusting only the log's public key.
 
-    python verify_bundle.py bundle.json --key 'NAME+ID+KEY'     (or --key @file, or --key file)
+    python verify_bundle.py bundle.json --key 'NAME+ID+KEY'    (or a file with the key)
 
-Needs Python 3.10 and the `cryptography` package; nothing else, and no network. Exit status: 0 the bundle is verified,
-1 it is not (standard error says which check failed), 2 it or the key could not be read.
+Needs Python 3.10 and the `cryptography` package, and no network. Exit status: 0 it is
+verified, 1 it is not (standard error says why), 2 bundle or key could not be read.
 
-What "verified" means: whoever holds the key signed one Merkle root, and every entry in the bundle is, byte for byte,
-at its stated place under that root; the entries belong to the one execution that the bundle is about; and the policy
-texts are those that the entries name. It does not mean that the bundle holds every entry there is about the execution.
+Verified means: whoever holds the key signed one Merkle root; each entry is, byte for
+byte, at its stated place under that root; all belong to the one execution; the policy
+texts are those that the entries name. It does not mean that no entry was left out.
 """
 
 import argparse
 import base64
-import binascii
 import hashlib
 import json
 import re
 import sys
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 try:
     from cryptography.exceptions import InvalidSignature
@@ -29,27 +27,19 @@ except ImportError:
     raise SystemExit(2) from None
 
 FORMAT = "autonomy-proof-bundle/v1"
-BUNDLE_KEYS = {"format", "tenant", "execution", "checkpoint", "entries", "policies"}
-ENTRY_KEYS = {"canonical", "leaf_index", "path"}
-DOCUMENT_KEYS = {
-    "v",
-    "id",
-    "tenant",
-    "sequence",
-    "number",
-    "at",
-    "kind",
-    "actor",
-    "subjects",
-    "data",
-}
+TEXTS = ("format", "tenant", "execution", "checkpoint")
+BUNDLE = {*TEXTS, "entries", "policies"}
+ENTRY = {"canonical", "leaf_index", "path"}
+TOLD = ("sequence", "at", "kind")
+DOCUMENT = {*TOLD, "v", "id", "tenant", "number", "actor", "subjects", "data"}
 # Two entries belong together when they share one of these.
 LINKS = ("signal", "run", "intent", "execution", "approval", "plan")
-TOLD = ("sequence", "at", "kind")
 MAX_BYTES = 64 * 1024 * 1024
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
 KEY = re.compile(r"([^\s+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]{44})")
+
+Object = dict[str, Any]
 
 
 class NotVerified(Exception):
@@ -60,192 +50,116 @@ class Unreadable(Exception):
     """There is nothing to check."""
 
 
-@dataclass(frozen=True)
-class Key:
+class Key(NamedTuple):
     name: str
     key_id: bytes
     public: bytes
 
 
-def verify(raw: bytes, key: Key) -> dict[str, Any]:
-    """Run every check in turn and tell what is proven; raise NotVerified at the first check that fails."""
+def verify(raw: bytes, key: Key) -> Object:
+    """Run every check in turn and tell what is proven, or raise NotVerified."""
     bundle = read_bundle(raw)
-    size, root = read_checkpoint(
-        bundle["checkpoint"], "autonomy-ledger/" + bundle["tenant"], key
-    )
-    check_ascending(bundle["entries"])
-    documents = [
-        read_entry(entry, size, root, bundle["tenant"]) for entry in bundle["entries"]
-    ]
+    tenant = bundle["tenant"]
+    size, root = read_checkpoint(bundle["checkpoint"], tenant, key)
+    places = [entry["leaf_index"] for entry in bundle["entries"]]
+    insist(all(one < after for one, after in pairwise(places)), "entries: out of order")
+    documents = [read_entry(entry, size, root) for entry in bundle["entries"]]
     check_connected(documents, bundle["execution"])
     check_policies(bundle["policies"], documents)
     return {
         "verified": True,
         **{name: bundle[name] for name in ("tenant", "execution")},
-        "entries": [
-            {**{name: each[name] for name in TOLD}, "actor": each["actor"]["type"]}
-            for each in documents
-        ],
-        "checkpoint": {"size": size, "root": root.hex()},
+        "entries": [read_facts(document, tenant) for document in documents],
         "policies": sorted(bundle["policies"]),
+        "checkpoint": {"size": size, "root": root.hex()},
     }
 
 
 # The envelope: one possible spelling, nothing missing, nothing extra.
-def read_bundle(raw: bytes) -> dict[str, Any]:
-    bundle = parse(raw, BUNDLE_KEYS, "bundle")
+def read_bundle(raw: bytes) -> Object:
+    bundle = parse(raw, BUNDLE, "bundle")
+    entries, policies = bundle["entries"], bundle["policies"]
+    insist(isinstance(entries, list) and entries != [], "format: there are no entries")
+    insist(isinstance(policies, dict), "format: policies is not an object")
+    texts = [bundle[name] for name in TEXTS] + list(policies.values())
+    for entry in entries:
+        shaped(entry, ENTRY, "entry")
+        place, path = entry["leaf_index"], entry["path"]
+        insist(type(place) is int and place >= 0, "format: leaf_index is not a number")
+        insist(isinstance(path, list), "format: path is not a list")
+        texts += [entry["canonical"], *path]
+    insist(all(isinstance(text, str) for text in texts), "format: a text is not a text")
     insist(bundle["format"] == FORMAT, f"format: not {FORMAT}")
-    for name in ("tenant", "execution"):
-        insist(
-            isinstance(bundle[name], str) and bool(UUID.fullmatch(bundle[name])),
-            f"format: {name} is not a UUID",
-        )
-    insist(isinstance(bundle["checkpoint"], str), "format: checkpoint is not a text")
-    insist(
-        isinstance(bundle["entries"], list) and bundle["entries"] != [],
-        "format: there are no entries",
-    )
-    for entry in bundle["entries"]:
-        check_entry_shape(entry)
-    insist(isinstance(bundle["policies"], dict), "format: policies is not an object")
-    for version, source in bundle["policies"].items():
-        insist(
-            version.isascii() and isinstance(source, str),
-            "format: a policy is not a text",
-        )
-    insist(
-        spell(bundle) == raw, "format: the file is not canonical JSON and one newline"
-    )
+    ids = (bundle["tenant"], bundle["execution"])
+    insist(all(map(UUID.fullmatch, ids)), "format: an id is not a UUID")
+    insist("".join(policies).isascii(), "format: a policy's name is not a hash")
+    insist(spell(bundle) == raw, "format: not canonical JSON and one newline")
     return bundle
 
 
-def check_entry_shape(entry: Any) -> None:
-    shaped(entry, ENTRY_KEYS, "entry")
-    insist(
-        isinstance(entry["canonical"], str),
-        "format: an entry's canonical is not a text",
-    )
-    insist(
-        type(entry["leaf_index"]) is int and entry["leaf_index"] >= 0,
-        "format: a leaf_index is not a number",
-    )
-    insist(isinstance(entry["path"], list), "format: a path is not a list")
-    insist(
-        all(isinstance(node, str) for node in entry["path"]),
-        "format: a node in a path is not a text",
-    )
+def spell(bundle: Object) -> bytes:
+    # RFC 8785, since there are no floats in the envelope and its keys are ASCII.
+    writer = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return writer.encode(bundle).encode(errors="replace") + b"\n"
 
 
-def spell(bundle: dict[str, Any]) -> bytes:
-    # RFC 8785, since the envelope holds no floats and its keys are ASCII.
+def parse(raw: bytes, keys: set[str], what: str) -> Object:
     try:
-        return (
-            json.dumps(
-                bundle, sort_keys=True, separators=(",", ":"), ensure_ascii=False
-            ).encode()
-            + b"\n"
-        )
-    except ValueError:
-        fail("format: the file is not canonical JSON and one newline")
-
-
-def parse(raw: bytes, keys: set[str], what: str) -> dict[str, Any]:
-    try:
-        value = json.loads(
-            raw.decode(),
-            object_pairs_hook=members,
-            parse_constant=lambda name: fail(f"format: {name}"),
-        )
+        # int() refuses NaN and Infinity, which json would take.
+        value = json.loads(raw.decode(), object_pairs_hook=members, parse_constant=int)
     except (ValueError, RecursionError):
         fail(f"format: the {what} is not UTF-8 JSON")
     return shaped(value, keys, what)
 
 
-def shaped(value: Any, keys: set[str], what: str) -> dict[str, Any]:
+def shaped(value: Any, keys: set[str], what: str) -> Object:
     if not isinstance(value, dict) or set(value) != keys:
         fail(f"format: the {what} has not the keys it must have")
     return value
 
 
-def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def members(pairs: list[tuple[str, Any]]) -> Object:
     insist(len(dict(pairs)) == len(pairs), "format: an object has the same key twice")
     return dict(pairs)
 
 
 # The checkpoint: a C2SP signed note with one signature, ours.
-def read_checkpoint(note: str, origin: str, key: Key) -> tuple[int, bytes]:
-    body, blank, signature_line = note.partition("\n\n")
+def read_checkpoint(note: str, tenant: str, key: Key) -> tuple[int, bytes]:
+    body, _, signed = note.partition("\n\n")
     lines = body.split("\n")
-    insist(
-        blank != "" and len(lines) >= 3 and "" not in lines,
-        "checkpoint: not a signed checkpoint",
-    )
-    insist(lines[0] == origin, f"checkpoint: its origin is not {origin}")
+    insist(len(lines) >= 3 and "" not in lines, "checkpoint: not a signed checkpoint")
+    insist(lines[0] == f"autonomy-ledger/{tenant}", "checkpoint: of another log")
     insist(bool(SIZE.fullmatch(lines[1])), "checkpoint: its size is not a number")
     root = unbase64(lines[2], 32, "checkpoint: its root")
-    prefix = f"\u2014 {key.name} "
-    insist(
-        signature_line.startswith(prefix) and signature_line.endswith("\n"),
-        "signature: not by the given key",
-    )
-    blob = unbase64(signature_line[len(prefix) : -1], 68, "signature: it")
-    insist(blob[:4] == key.key_id, "signature: not by the given key")
+    begin = f"\u2014 {key.name} "
+    ours = signed.startswith(begin) and signed.endswith("\n")
+    insist(ours, "signature: not by the given key")
+    signature = unbase64(signed[len(begin) : -1], 68, "signature: it")
+    insist(signature[:4] == key.key_id, "signature: not by the given key")
     try:
-        Ed25519PublicKey.from_public_bytes(key.public).verify(
-            blob[4:], (body + "\n").encode()
-        )
+        public = Ed25519PublicKey.from_public_bytes(key.public)
+        public.verify(signature[4:], f"{body}\n".encode())
     except InvalidSignature:
         fail("signature: the checkpoint was not signed by the given key")
     return int(lines[1]), root
 
 
 # The entries: each at its place in the tree.
-def check_ascending(entries: list[dict[str, Any]]) -> None:
-    places = [entry["leaf_index"] for entry in entries]
-    insist(
-        all(one < after for one, after in pairwise(places)),
-        "entries: not in ascending order",
-    )
-
-
-def read_entry(
-    entry: dict[str, Any], size: int, root: bytes, tenant: str
-) -> dict[str, Any]:
+def read_entry(entry: Object, size: int, root: bytes) -> Object:
     place, text = entry["leaf_index"], entry["canonical"].encode()
-    path = [
-        unbase64(node, 32, f"inclusion: a node in the path of leaf {place}")
-        for node in entry["path"]
-    ]
-    leaf = hashlib.sha256(b"\x00" + text).digest()
     where = f"entry at leaf {place}"
-    insist(
-        place < size and root_over(leaf, place, size, path) == root,
-        f"inclusion: {where} is not under the root",
-    )
-    document = parse(text, DOCUMENT_KEYS, where)
-    insist(
-        type(document["v"]) is int and document["v"] == 1, f"{where}: unknown version"
-    )
-    insist(
-        type(document["sequence"]) is int and document["sequence"] == place,
-        f"{where}: it says it is elsewhere",
-    )
-    insist(document["tenant"] == tenant, f"{where}: it is another tenant's")
-    insist(
-        isinstance(document["at"], str) and isinstance(document["kind"], str),
-        f"{where}: it has no time or no kind",
-    )
-    actor = document["actor"]
-    insist(
-        isinstance(actor, dict) and isinstance(actor.get("type"), str),
-        f"{where}: it has no actor",
-    )
+    path = [unbase64(node, 32, f"inclusion: path of {where}") for node in entry["path"]]
+    leaf = hashlib.sha256(b"\x00" + text).digest()
+    found = place < size and root_over(leaf, place, size - 1, path) == root
+    insist(found, f"inclusion: {where} is not under the root")
+    document = parse(text, DOCUMENT, where)
+    numbers = [(type(document[name]), document[name]) for name in ("v", "sequence")]
+    insist(numbers == [(int, 1), (int, place)], f"{where}: of another place or version")
     return document
 
 
-def root_over(leaf: bytes, place: int, size: int, path: list[bytes]) -> bytes | None:
+def root_over(seen: bytes, place: int, last: int, path: list[bytes]) -> bytes | None:
     """RFC 9162, section 2.1.3.2: the root that the path leads to."""
-    last, seen = size - 1, leaf
     for node in path:
         if last == 0:
             return None
@@ -259,54 +173,46 @@ def root_over(leaf: bytes, place: int, size: int, path: list[bytes]) -> bytes | 
     return seen if last == 0 else None
 
 
-# The story: one execution, everything in the bundle belongs to it, and so do the policies.
-def check_connected(documents: list[dict[str, Any]], execution: str) -> None:
-    left = [links(document) for document in documents]
-    insist(
-        any(("execution", execution) in each for each in left),
-        "entries: none is about the execution",
-    )
-    reached: set[tuple[str, str]] = set()
+def read_facts(document: Object, tenant: str) -> Object:
+    where, actor = f"entry at leaf {document['sequence']}", document["actor"]
+    insist(document["tenant"] == tenant, f"{where}: it is another tenant's")
+    insist(isinstance(actor, dict), f"{where}: it has no actor")
+    facts = {**{name: document[name] for name in TOLD}, "actor": actor.get("type")}
+    for name in ("at", "kind", "actor"):
+        insist(isinstance(facts[name], str), f"{where}: its {name} is not a text")
+    return facts
+
+
+# The story: all of it belongs to one execution, and so do the policies.
+def check_connected(documents: list[Object], execution: str) -> None:
+    linked = {document["sequence"]: links(document) for document in documents}
     fresh = {("execution", execution)}
+    insist(fresh <= set().union(*linked.values()), "entries: none is of the execution")
+    reached: set[tuple[str, str]] = set()
     while fresh:
         reached |= fresh
-        fresh = set().union(*(each for each in left if each & fresh)) - reached
-    apart = [
-        document["sequence"]
-        for document, each in zip(documents, left, strict=True)
-        if not each & reached
-    ]
-    insist(not apart, f"entries: leaf {apart[:1]} has nothing to do with the execution")
+        touched = (each for each in linked.values() if each & fresh)
+        fresh = set().union(*touched) - reached
+    apart = [place for place, each in linked.items() if not each & reached]
+    insist(not apart, f"entries: leaf {apart[:1]} is not of the execution")
 
 
-def links(document: dict[str, Any]) -> set[tuple[str, str]]:
+def links(document: Object) -> set[tuple[str, str]]:
     subjects = document["subjects"]
     if not isinstance(subjects, dict):
         return set()
-    return {
-        (noun, subjects[noun]) for noun in LINKS if isinstance(subjects.get(noun), str)
-    }
+    return {(k, v) for k, v in subjects.items() if k in LINKS and isinstance(v, str)}
 
 
-def check_policies(policies: dict[str, str], documents: list[dict[str, Any]]) -> None:
-    datas = [
-        document["data"] for document in documents if isinstance(document["data"], dict)
-    ]
-    named = {
-        data["policy_version"]
-        for data in datas
-        if isinstance(data.get("policy_version"), str)
-    }
+def check_policies(policies: dict[str, str], documents: list[Object]) -> None:
+    datas = (document["data"] for document in documents)
+    named = [data.get("policy_version") for data in datas if isinstance(data, dict)]
     for version, source in policies.items():
-        digest = "sha256:" + hashlib.sha256(source.encode()).hexdigest()
-        insist(
-            version == digest,
-            f"policies: the text of {printable(version)} has another hash",
-        )
+        digest = hashlib.sha256(source.encode()).hexdigest()
+        insist(version == f"sha256:{digest}", "policies: a text has another hash")
         insist(version in named, f"policies: no entry names {version}")
 
 
-# Small tools.
 def fail(reason: str) -> NoReturn:
     raise NotVerified(reason)
 
@@ -319,21 +225,13 @@ def insist(holds: bool, otherwise: str) -> None:
 def unbase64(text: str, length: int, what: str) -> bytes:
     try:
         data = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
+    except ValueError:
         fail(f"{what} is not base64")
-    insist(
-        len(data) == length and base64.b64encode(data).decode() == text,
-        f"{what} is not {length} bytes of base64",
-    )
+    same = len(data) == length and base64.b64encode(data).decode() == text
+    insist(same, f"{what} is not {length} bytes of base64")
     return data
 
 
-def printable(text: str) -> str:
-    """On one line, and harmless to a terminal."""
-    return "".join(each if " " <= each <= "~" else "?" for each in text[:200])
-
-
-# The command.
 def read_key(given: str) -> Key:
     match = KEY.fullmatch(given)
     if match is None:
@@ -343,12 +241,10 @@ def read_key(given: str) -> Key:
         raise Unreadable("the key is not NAME+ID+KEY")
     name, key_id, encoded = match.groups()
     typed = base64.b64decode(encoded)
-    expected = hashlib.sha256(name.encode(errors="replace") + b"\n" + typed).digest()[
-        :4
-    ]
-    if typed[0] != 1 or key_id != expected.hex():
+    own = hashlib.sha256(name.encode(errors="replace") + b"\n" + typed).digest()[:4]
+    if typed[0] != 1 or key_id != own.hex():
         raise Unreadable("the key is not an Ed25519 key with its own id")
-    return Key(name, expected, typed[1:])
+    return Key(name, own, typed[1:])
 
 
 def read_file(path: str, what: str) -> bytes:
@@ -362,18 +258,15 @@ def read_file(path: str, what: str) -> bytes:
     return raw
 
 
-def story(told: dict[str, Any]) -> str:
+def story(told: Object) -> str:
     lines = [f"Execution {told['execution']} of tenant {told['tenant']}"]
-    lines += [
-        "  ".join(printable(str(fact)) for fact in entry.values())
-        for entry in told["entries"]
-    ]
+    for entry in told["entries"]:
+        line = "  ".join(str(fact)[:200] for fact in entry.values())
+        # Whatever the log wrote, it shall not move the cursor of a terminal.
+        lines.append(re.sub(r"[^ -~]", "?", line))
     lines += [f"Policy {version}" for version in told["policies"]]
-    lines += [
-        "Checkpoint of {size} entries, root {root}".format(**told["checkpoint"]),
-        "VERIFIED",
-    ]
-    return "\n".join(lines)
+    lines += ["Checkpoint of {size} entries, root {root}".format(**told["checkpoint"])]
+    return "\n".join([*lines, "VERIFIED"])
 
 
 def say(text: str) -> None:
@@ -386,15 +279,9 @@ def say(text: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(
-        description="Check a proof bundle of an Autonomy ledger."
-    )
+    parser = argparse.ArgumentParser(description="Check an Autonomy proof bundle.")
     parser.add_argument("bundle", help="the file to check")
-    parser.add_argument(
-        "--key",
-        required=True,
-        help="the log's public key, NAME+ID+KEY, or a file that holds it",
-    )
+    parser.add_argument("--key", required=True, help="NAME+ID+KEY, or a file of it")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     options = parser.parse_args(arguments)
     try:

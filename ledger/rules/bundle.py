@@ -1,4 +1,4 @@
-"""The file that proves an act to a stranger: entries, their places in the tree, the checkpoint and the policies."""
+"""The file that proves an act to a stranger: entries, their places, the checkpoint."""
 
 from __future__ import annotations
 

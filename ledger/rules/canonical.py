@@ -1,4 +1,4 @@
-"""The one spelling of an entry: RFC 8785 bytes, what may be stated at all, and the document that is hashed."""
+"""The one spelling of an entry: what may be stated, and the RFC 8785 bytes to hash."""
 
 from __future__ import annotations
 
@@ -34,14 +34,15 @@ def canonical(value: Any) -> bytes:
         # Shortened: it quotes the number, which may have thousands of digits.
         raise Unstatable(f"{str(refusal)[:100]}.") from None
     except TypeError:
-        # What orjson refuses of the types let through: integers past 2**53 and lone surrogates.
+        # What orjson refuses of the types let through.
         raise Unstatable(
             "It holds an integer or a text that JSON cannot carry."
         ) from None
 
 
 def _spelled_alike(value: Any, depth: int) -> bool:
-    """Whether orjson gives RFC 8785 bytes: no floats, no look-alike types, and keys that sort the same in UTF-16."""
+    """Whether orjson gives RFC 8785 bytes: no floats, no look-alike types, and keys
+    that sort the same in UTF-16."""
     kind = type(value)
     if kind in _EXACT:
         return True
@@ -58,8 +59,10 @@ def _spelled_alike(value: Any, depth: int) -> bool:
 
 
 def check(value: Any, *, max_bytes: int, max_depth: int) -> None:
-    """Raise Unstatable unless the value goes into a jsonb column and comes back as the same RFC 8785 bytes."""
-    # Every value costs a byte at least, so the walk ends early on what is too large or holds itself many times.
+    """Raise Unstatable unless the value goes into a jsonb column and comes back as the
+    same RFC 8785 bytes."""
+    # Every value costs a byte at least, so the walk ends early on what is too large
+    # or holds the same thing many times.
     if _walk(value, max_bytes, max_depth) < 0 or len(canonical(value)) > max_bytes:
         raise Unstatable(f"It is larger than {max_bytes} bytes.")
 
@@ -94,8 +97,8 @@ def _walk_inside(container: dict[Any, Any] | list[Any], left: int, depth: int) -
 
 
 def _check_number(number: int | float) -> None:
-    # Also refuses NaN, which compares false with everything. A float this large would come back from jsonb, which
-    # knows no exponents, as an integer that RFC 8785 cannot write.
+    # Also refuses NaN, which compares false with everything. A float past 2**53 would
+    # come back from jsonb, which knows no exponents, as an integer without a spelling.
     if not -LARGEST <= number <= LARGEST:
         raise Unstatable("There is a number in it that JSON cannot carry.")
 
@@ -121,7 +124,8 @@ def entry_document(
     subjects: Any,
     data: Any,
 ) -> dict[str, Any]:
-    """What is hashed of an entry. A column that was emptied is hashed as null, so that tampering shows as a mismatch."""
+    """What is hashed of an entry. A column that was emptied is hashed as null, so that
+    tampering shows as a mismatch."""
     return {
         "v": VERSION,
         "id": _text(id),

@@ -1,8 +1,8 @@
 """RFC 6962 Merkle trees: growing one, and stating and checking what it contains.
 
-Only some hashes are rows: every leaf (level 0) and every complete subtree of 256, 65536, 2**24 ... leaves (levels 8,
-16, 24 ...). A row is named by (level, index) and covers leaves index * 2**level up to (index + 1) * 2**level. Proofs
-are built in two steps, so that nothing here reads: `*_needs` names the rows, the caller fetches them, `*_path` hashes.
+Leaves (level 0) and complete subtrees of 256, 65536, 2**24 ... leaves (levels 8, 16,
+24 ...) are rows; row (level, index) begins at leaf index * 2**level. A proof takes two
+steps, so that nothing here reads: `*_needs` names rows, `*_path` hashes what was found.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ LANDMARK_STEP = 8
 EMPTY_ROOT = sha256(b"").digest()
 
 Known = Mapping[tuple[int, int], bytes]
-# From the first leaf up to, not including, the second.
-Leaves = tuple[int, int]
+Leaves = tuple[int, int]  # from the first up to, not including, the second
 
 
 def leaf_hash(data: bytes) -> bytes:

@@ -1,4 +1,5 @@
-"""Signed notes and checkpoints as texts (C2SP signed-note and tlog-checkpoint), each with exactly one spelling."""
+"""Signed notes and checkpoints as texts (C2SP signed-note, tlog-checkpoint), each with
+exactly one spelling."""
 
 from __future__ import annotations
 

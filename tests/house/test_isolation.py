@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 
-from config.catalogue import unfenced
+from config.catalogue import tenant_models, unfenced
 from ledger.crossings import state_system_use
 from ledger.errors import ForeignTenant, OutsideScope
 from ledger.models import Entry
@@ -42,6 +42,10 @@ def test_the_prover_proves_every_table(db: None, mode: str) -> None:
         timeout=150,
     )  # fmt: skip
     assert run.returncode == 0, run.stdout + run.stderr
+    said = json.loads(run.stdout)
+    proven = {table["table"].removeprefix("public.") for table in said["tables"]}
+    assert proven == {model._meta.db_table for model in tenant_models()}
+    assert {table["verdict"] for table in said["tables"]} == {"isolated"}
 
 
 def test_the_command_tries_every_table_and_route(db: None, capsys: Any) -> None:
@@ -90,7 +94,7 @@ def test_an_unprotected_model_fails_the_command(unprotected: str, capsys: Any) -
             "perception_account",
         ),
         (
-            "CREATE UNIQUE INDEX telltale ON perception_account (external_id)",
+            "CREATE UNIQUE INDEX telltale ON perception_account (id, external_id)",
             "DROP INDEX telltale",
             "telltale",
         ),

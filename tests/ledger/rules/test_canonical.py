@@ -192,7 +192,7 @@ class TestCanonical:
             assert len(str(refusal.value)) < 200
 
     def test_depth(self):
-        assert canonical(nested(600)) == b"[" * 600 + b"]" * 600
+        assert canonical(nested(300)) == b"[" * 300 + b"]" * 300
         with pytest.raises(Unstatable, match=DEEP):
             canonical(nested(100_000))
 
@@ -339,7 +339,7 @@ class TestEntryDocument:
     @pytest.mark.parametrize(
         "at",
         [
-            datetime(2026, 1, 1),
+            datetime(2026, 1, 1, tzinfo=UTC).replace(tzinfo=None),
             datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=2))),
         ],
     )

@@ -148,7 +148,7 @@ class TestCheckpoint:
             NOTE.replace("\u2014 autonomy-ledger", "\u2014 autonomy ledger"),
             NOTE.replace("\u2014 autonomy-ledger", "\u2014 autonomy+ledger"),
             NOTE.replace("\u2014 autonomy-ledger", "\u2014 "),
-            NOTE[:-2] + "B\n",
+            NOTE[:-3] + "B=\n",
             NOTE + "\u2014 other YWJjZA==\n",
             BODY + "\n" + "\u2014 other YWJjZGU=\n" * 101,
         ],

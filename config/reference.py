@@ -1,0 +1,59 @@
+"""Reference pages of docs/, written from the code so that they cannot drift."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from config.access import MATRIX, allowed
+from config.isolation import api_routes
+from ledger.rules.kinds import MEANING
+from perception.rules.roles import Role
+
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
+NOTICE = "<!-- Written by `make docs`. Do not edit. -->\n"
+
+
+def pages() -> dict[Path, str]:
+    """Every reference page and its text."""
+    return {
+        FOLDER / "kinds.md": _page("Kinds of ledger entries", _kinds()),
+        FOLDER / "roles.md": _page("Who may do what", _roles()),
+        FOLDER / "routes.md": _page("Routes", _routes()),
+    }
+
+
+def write() -> list[Path]:
+    """Write what differs; return it."""
+    changed = []
+    for path, text in pages().items():
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            changed.append(path)
+    return changed
+
+
+def _page(title: str, lines: Iterator[str]) -> str:
+    return "\n".join([f"# {title}\n", NOTICE, *lines]) + "\n"
+
+
+def _kinds() -> Iterator[str]:
+    yield "| kind | states |"
+    yield "|---|---|"
+    for kind, meaning in MEANING.items():
+        yield f"| `{kind}` | {meaning} |"
+
+
+def _roles() -> Iterator[str]:
+    yield "Routes by name, as in `routes.md`. What is not listed is closed.\n"
+    yield "| route | method | " + " | ".join(role.title() for role in Role) + " |"
+    yield "|---|---|" + "---|" * len(Role)
+    for route, methods in MATRIX.items():
+        for method in methods:
+            marks = ["yes" if role in allowed(route, method) else "" for role in Role]
+            yield f"| {route} | {method} | " + " | ".join(marks) + " |"
+
+
+def _routes() -> Iterator[str]:
+    yield "The OpenAPI document at `/api/schema/` has parameters, bodies and answers.\n"
+    for route in sorted(api_routes()):
+        yield f"- `/{route}`"

@@ -1,0 +1,17 @@
+"""Who asks for an admin page."""
+
+from django.http import HttpRequest
+
+from ledger.admin import role_of
+from perception.rules.callers import Caller
+from perception.rules.roles import Role
+
+
+def is_admin(request: HttpRequest) -> bool:
+    return role_of(request) == Role.ADMIN
+
+
+def caller_of(request: HttpRequest) -> Caller:
+    """Whom the permissions have let in as an admin or auditor."""
+    caller: Caller = request.caller  # type: ignore[attr-defined]
+    return caller

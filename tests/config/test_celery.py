@@ -1,0 +1,79 @@
+"""Tasks know their tenant by keyword; unsafe settings stop the start."""
+
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.conf import settings
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
+
+from config.celery import app
+from config.safety import UnsafeCelery, refuse_unsafe
+from config.schedule import ALLOWED_TASKS, TICKS, install_missing
+from ledger.errors import OutsideScope
+from ledger.models import Entry
+from ledger.scope import current_tenant
+from tests.conftest import House
+
+SAFE = {
+    name: getattr(settings, name)
+    for name in dir(settings)
+    if name.startswith("CELERY_")
+}
+
+
+def test_our_own_settings_are_safe() -> None:
+    refuse_unsafe(settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("CELERY_BROKER_TRANSPORT_OPTIONS", {"visibility_timeout": 60}, "visibility"),
+        ("CELERY_RESULT_BACKEND", "redis://", "result backend"),
+        ("CELERY_ACCEPT_CONTENT", ["json", "pickle"], "pickle"),
+        ("CELERY_TASK_ACKS_LATE", False, "acks_late"),
+        ("CELERY_TASK_REJECT_ON_WORKER_LOST", True, "reject_on_worker_lost"),
+        ("CELERY_WORKER_PREFETCH_MULTIPLIER", 4, "prefetch"),
+        ("CELERY_TASK_ALWAYS_EAGER", True, "Eager"),
+    ],
+)
+def test_unsafe_settings_are_refused(name: str, value: Any, said: str) -> None:
+    with pytest.raises(UnsafeCelery, match=said):
+        refuse_unsafe(SimpleNamespace(**(SAFE | {name: value})))
+
+
+@app.task(name="test.who")
+def who(*, tenant: str | None) -> tuple[UUID, int]:
+    return current_tenant(), Entry.objects.count()
+
+
+def run(house: House) -> Any:
+    return who(tenant=str(house.tenant))
+
+
+def test_a_task_runs_in_the_scope_of_its_tenant(house: House, other: House) -> None:
+    assert run(house)[0] == house.tenant
+    assert not Entry.objects.exists()
+    assert run(other)[0] == other.tenant
+    with pytest.raises(OutsideScope):
+        who(tenant=None)
+
+
+def test_the_timetable_adds_what_is_missing_and_keeps_what_was_changed(
+    db: None,
+) -> None:
+    """An operator's change survives the next start."""
+    PeriodicTask.objects.all().delete()
+    assert install_missing() == len(TICKS)
+    slow, _ = IntervalSchedule.objects.get_or_create(every=77, period="seconds")
+    PeriodicTask.objects.filter(name="pulse").update(interval=slow)
+    assert install_missing() == 0
+    assert PeriodicTask.objects.get(name="pulse").interval.every == 77
+    PeriodicTask.objects.all().delete()
+
+
+def test_every_tick_names_a_task_that_exists() -> None:
+    app.loader.import_default_modules()
+    assert set(app.tasks) >= ALLOWED_TASKS

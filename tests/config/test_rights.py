@@ -1,0 +1,94 @@
+"""Given only a superuser's URL, `migrate` makes the weaker roles and says so."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg2
+import pytest
+from django.conf import settings
+
+ROOT = Path(__file__).parents[2]
+KEYS = {
+    "SECRET_KEY": "s" * 50,
+    "FIELD_KEYS": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
+    "LEDGER_SIGNING_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
+}
+
+
+@pytest.fixture
+def foreign(db: None, superuser: Any, tmp_path: Path) -> Iterator[dict[str, str]]:
+    """Somebody else's server: an empty database and a superuser's URL to it."""
+    name = f"foreign_{uuid4().hex[:8]}"
+    with superuser.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name}")
+    url = settings.DATABASE_GIVEN_URL.rpartition("/")[0] + f"/{name}"
+    yield {
+        **{k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG")},
+        **KEYS,
+        "VAR_DIR": str(tmp_path),
+        "DATABASE_URL": url,
+        "REDIS_URL": settings.REDIS_URL,
+    }
+    with superuser.cursor() as cursor:
+        cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        cursor.execute(f"DROP ROLE IF EXISTS {name}_app")
+        cursor.execute(f"DROP ROLE IF EXISTS {name}_weak")
+
+
+def manage(env: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "manage.py", *words],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_superusers_url_is_enough(foreign: dict[str, str]) -> None:
+    name = foreign["DATABASE_URL"].rpartition("/")[2]
+    done = manage(foreign, "migrate", "-v0")
+    assert done.returncode == 0, done.stderr
+    assert f"created the role {name}_app" in done.stderr
+    again = manage(foreign, "migrate", "-v0")
+    assert (again.returncode, again.stderr) == (0, "")
+    seen = manage(foreign, "doctor")
+    assert f"{name}_app: cannot bypass row-level security, owns 0 tables" in seen.stdout
+    assert "system role: as it must be" in seen.stdout
+    assert manage(foreign, "seed", "--accounts", "1").returncode == 0
+    # The secret of the new login is for this user alone.
+    kept = Path(foreign["VAR_DIR"]) / "roles.json"
+    assert kept.stat().st_mode & 0o077 == 0
+
+
+def test_an_existing_weak_role_gets_its_rights(
+    foreign: dict[str, str], superuser: Any
+) -> None:
+    """DATABASE_URL names the run-time role, DATABASE_OWNER_URL a stronger one."""
+    name = foreign["DATABASE_URL"].rpartition("/")[2]
+    with superuser.cursor() as cursor:
+        cursor.execute(f"CREATE ROLE {name}_weak LOGIN PASSWORD 'w' NOINHERIT")
+    strong = foreign["DATABASE_URL"]
+    host = strong.rpartition("@")[2]
+    env = foreign | {
+        "DATABASE_URL": f"postgres://{name}_weak:w@{host}",
+        "DATABASE_OWNER_URL": strong,
+    }
+    assert manage(env, "migrate", "-v0").returncode == 0
+    assert manage(env, "seed", "--accounts", "1").returncode == 0
+    with pytest.raises(psycopg2.Error, match="permission denied"):
+        _try(env["DATABASE_URL"], "DELETE FROM ledger_entry")
+
+
+def _try(url: str, statement: str) -> None:
+    connection = psycopg2.connect(url)
+    try:
+        connection.cursor().execute(statement)
+    finally:
+        connection.close()

@@ -1,0 +1,113 @@
+"""The architecture itself: rooms, sizes, words, and documents that tell the truth."""
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from config.reference import pages
+from ledger.rules.kinds import MEANING, Kind
+
+ROOT = Path(__file__).parents[2]
+STOREYS = ("config", "plans", "autonomy", "perception", "ledger")
+FILES = [
+    path
+    for storey in STOREYS
+    for path in sorted((ROOT / storey).rglob("*.py"))
+    if "migrations" not in path.parts
+]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_are_small_and_say_what_lives_there(path: Path) -> None:
+    """Rule 11: about 300 lines, functions of about 40, a sentence on top."""
+    text = path.read_text()
+    if not text.strip():
+        return
+    tree = ast.parse(text)
+    assert ast.get_docstring(tree), "no docstring"
+    assert len(text.splitlines()) <= 330
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            assert (node.end_lineno or 0) - node.lineno <= 45, node.name
+
+
+def test_no_room_without_a_name() -> None:
+    """Rule 2."""
+    banned = {"utils", "helpers", "common", "services", "managers", "misc"}
+    named = {path.stem for path in FILES if "commands" not in path.parts}
+    assert not banned & named
+
+
+def test_nothing_behind_your_back() -> None:
+    """Rule 9: no signals, no save() overrides."""
+    for path in FILES:
+        text = path.read_text()
+        assert "django.db.models.signals" not in text, path
+        assert not re.search(r"def save\(self", text), path
+
+
+def test_every_error_speaks() -> None:
+    """Rule 10: the class docstring is the message."""
+    for path in (path for path in FILES if path.name == "errors.py"):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef):
+                said = ast.get_docstring(node) or ""
+                assert said.endswith("."), f"{path}: {node.name}"
+
+
+def test_every_kind_has_a_meaning_and_a_dot() -> None:
+    """L2: a closed, documented catalogue."""
+    assert set(MEANING) == set(Kind)
+    assert all(re.fullmatch(r"[a-z_]+\.[a-z_]+", kind) for kind in Kind)
+    assert all(meaning.endswith(".") for meaning in MEANING.values())
+
+
+@pytest.mark.parametrize("path", pages(), ids=lambda path: path.name)
+def test_the_reference_is_current(path: Path) -> None:
+    """`make docs` writes it."""
+    assert path.read_text() == pages()[path]
+
+
+def test_the_picture_of_the_house_names_every_room() -> None:
+    text = (ROOT / "docs" / "house.md").read_text()
+    for path in FILES:
+        _storey, *rest = path.relative_to(ROOT).parts
+        room = rest[0].removesuffix(".py")
+        if room in ("__init__", "apps", "urls", "api", "admin", "management", "rules"):
+            continue
+        if room in ("models", "errors", "wsgi", "gunicorn"):
+            continue
+        assert f"`{room}" in text or f"/{room}" in text, path
+
+
+def test_links_of_the_documents_lead_somewhere() -> None:
+    for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
+        for link in re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text()):
+            assert (path.parent / link).exists(), f"{path.name}: {link}"
+
+
+def test_every_dependency_is_pinned_and_has_a_reason() -> None:
+    for name in ("requirements.txt", "requirements-dev.txt", "requirements-prover.txt"):
+        for line in (ROOT / name).read_text().splitlines():
+            if line.startswith(("#", "-r")) or not line:
+                continue
+            assert "==" in line, line
+            assert "#" in line or name == "requirements-prover.txt", line
+    constraints = (ROOT / "constraints.txt").read_text().splitlines()
+    assert all(re.match(r"[\w.\-\[\]]+==", line) for line in constraints if line)
+    assert not any(line.lower().startswith("psycopg==") for line in constraints)
+
+
+def test_no_path_of_a_machine_in_what_is_committed() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        path = ROOT / name
+        if path.suffix in (".png",) or not path.is_file():
+            continue
+        text = path.read_text(encoding="utf-8", errors="replace")
+        assert not re.search(r"(?<![\w.])/(home|work|Users)/\w", text), name
