@@ -15,15 +15,18 @@ help: ## what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
 .venv/.runtime: requirements.txt constraints.txt
+	@echo "installing what the product runs on into .venv (once)"
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(PIP) -r requirements.txt -c constraints.txt
 	touch $@
 
-.venv/.dev: .venv/.runtime requirements-dev.txt
+.venv/.dev: .venv/.runtime requirements-dev.txt constraints.txt
+	@echo "installing what the tests and checks need"
 	$(PIP) -r requirements-dev.txt -c constraints.txt
 	touch $@
 
 .venv-prover/.ready: requirements-prover.txt
+	@echo "installing the prover of isolation into .venv-prover"
 	test -x $(PROVER)/python || $(PYTHON) -m venv .venv-prover
 	$(PROVER)/python -m pip --disable-pip-version-check install --quiet -r requirements-prover.txt
 	touch $@

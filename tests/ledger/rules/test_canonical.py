@@ -272,7 +272,7 @@ class TestCheck:
             check(nested(4), max_bytes=99, max_depth=3)
 
     def test_ends_early_on_what_repeats_itself(self):
-        bomb = "x"
+        bomb: object = "x"
         for _ in range(200):
             bomb = [bomb, bomb]
         with pytest.raises(Unstatable, match="larger"):
