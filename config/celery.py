@@ -12,20 +12,26 @@ from ledger.scope import tenant_scope
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 
+class TaskWithoutTenant(Exception):
+    """A task of a tenant was sent without saying whose it is."""
+
+
 class HouseTask(Task):  # type: ignore[type-arg]
     """Opens the scope of the tenant it was given, as a keyword.
 
     Headers vanish at the second link of a chain, so the tenant never travels there.
-    A task that works for no tenant says so with `tenant=None`.
+    A task of the whole house says so where it is declared: `house_wide=True`.
     """
 
     abstract = True
+    house_wide = False
 
     def __call__(self, *args: object, **kwargs: object) -> object:
-        tenant = UUID(str(kwargs["tenant"])) if kwargs.get("tenant") else None
-        if tenant is None:
+        if self.house_wide:
             return super().__call__(*args, **kwargs)
-        with tenant_scope(tenant):
+        if "tenant" not in kwargs:
+            raise TaskWithoutTenant(self.name)
+        with tenant_scope(UUID(str(kwargs["tenant"]))):
             return super().__call__(*args, **kwargs)
 
 

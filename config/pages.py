@@ -8,7 +8,7 @@ from uuid import UUID
 from django.contrib.auth.decorators import login_required
 from django.db.models import OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Replace
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from ledger.api import entries
@@ -103,3 +103,8 @@ def _names(actors: Iterable[dict[str, str]]) -> dict[str, str]:
     ]
     members = Membership.objects.select_related("person").filter(pk__in=ids)
     return {str(member.id): str(member.person) for member in members}
+
+
+def closed(request: HttpRequest) -> HttpResponse:
+    """What the login library offers and this house does not."""
+    raise Http404

@@ -7,10 +7,14 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from config import health, pages
 
+CLOSED = ("signup", "email", "confirm-email", "3rdparty/signup", "3rdparty")
+
 urlpatterns = [
     path("", pages.home, name="home"),
     path("login/", LoginView.as_view(), name="account_login"),
     path("logout/", LogoutView.as_view(), name="account_logout"),
+    # An admin says who people are; nobody signs up or changes an address alone.
+    *(path(f"auth/{closed}/", pages.closed) for closed in CLOSED),
     path("auth/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("ledger.urls")),

@@ -14,10 +14,5 @@ def unseal(sealed: str) -> str:
     return _keys().decrypt(sealed.encode()).decode()
 
 
-def reseal(sealed: str) -> str:
-    """Encrypt anew with the newest key; the rotation of keys does this to each row."""
-    return _keys().rotate(sealed.encode()).decode()
-
-
 def _keys() -> MultiFernet:
     return MultiFernet([Fernet(key) for key in settings.FIELD_KEYS])

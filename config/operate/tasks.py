@@ -8,27 +8,27 @@ from ledger import crossings, export, seal
 from perception import pulse as pulses
 
 
-@app.task(name="operate.pulse")
+@app.task(name="operate.pulse", house_wide=True)
 def pulse() -> None:
     """It came through the broker and reached a worker: both live."""
     pulses.beat("worker", now=timezone.now())
 
 
-@app.task(name="operate.seal")
+@app.task(name="operate.seal", house_wide=True)
 def seal_ledger() -> int:
     return seal.seal_due(now=timezone.now()).entries
 
 
-@app.task(name="operate.export")
+@app.task(name="operate.export", house_wide=True)
 def write_exports() -> int:
     return export.write_due(now=timezone.now())
 
 
-@app.task(name="operate.state_system_use")
+@app.task(name="operate.state_system_use", house_wide=True)
 def state_system_use() -> int:
     return crossings.state_system_use(now=timezone.now())
 
 
-@app.task(name="operate.forget_keys")
+@app.task(name="operate.forget_keys", house_wide=True)
 def forget_keys() -> int:
     return forget(now=timezone.now())

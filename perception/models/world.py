@@ -103,6 +103,9 @@ class Person(AbstractBaseUser, PermissionsMixin):
     def __str__(self) -> str:
         return self.name or self.email
 
+    def get_full_name(self) -> str:
+        return str(self)
+
 
 class Membership(models.Model):
     """One person's role in one tenant. Its id names the person there."""

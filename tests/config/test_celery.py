@@ -8,12 +8,12 @@ import pytest
 from django.conf import settings
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
-from config.celery import app
+from config.celery import TaskWithoutTenant, app
 from config.safety import UnsafeCelery, refuse_unsafe
 from config.schedule import ALLOWED_TASKS, TICKS, install_missing
-from ledger.errors import OutsideScope
+from ledger.errors import ForeignTenant
 from ledger.models import Entry
-from ledger.scope import current_tenant
+from ledger.scope import current_tenant, tenant_scope
 from tests.conftest import House
 
 SAFE = {
@@ -45,7 +45,7 @@ def test_unsafe_settings_are_refused(name: str, value: Any, said: str) -> None:
 
 
 @app.task(name="test.who")
-def who(*, tenant: str | None) -> tuple[UUID, int]:
+def who(*, tenant: str = "") -> tuple[UUID, int]:
     return current_tenant(), Entry.objects.count()
 
 
@@ -57,8 +57,10 @@ def test_a_task_runs_in_the_scope_of_its_tenant(house: House, other: House) -> N
     assert run(house)[0] == house.tenant
     assert not Entry.objects.exists()
     assert run(other)[0] == other.tenant
-    with pytest.raises(OutsideScope):
-        who(tenant=None)
+    with pytest.raises(TaskWithoutTenant):
+        who()
+    with pytest.raises(ForeignTenant), tenant_scope(house.tenant):
+        run(other)
 
 
 def test_the_timetable_adds_what_is_missing_and_keeps_what_was_changed(

@@ -82,6 +82,13 @@ ATTACKS = [
         "entry deleted", f"DELETE FROM ledger_entry {PICK}", "entry was removed", VICTIM
     ),
     Attack(
+        "entry.data given a number beyond all floats",
+        "UPDATE ledger_entry SET data = jsonb_build_object('n', repeat('9', 5000)::numeric) "
+        + PICK,
+        CHANGE,
+        VICTIM,
+    ),
+    Attack(
         "entry inserted",
         "INSERT INTO ledger_entry (id, tenant_id, at, kind, actor, subjects, data) "
         "VALUES (gen_random_uuid(), %(tenant)s, now(), 'signal.received', '{}', '{}', '{}')",
