@@ -143,7 +143,7 @@ def test_the_life_of_an_installation(running: Running) -> None:
     _an_export_is_written_by_a_worker(running)
     for process in (
         "gunicorn",
-        "celery -A config.celery:app worker",
+        "config.celery:app worker",
         " beat ",
         "manage.py relay",
     ):
