@@ -26,7 +26,7 @@ class PerToken(BaseThrottle):
         if not isinstance(caller, Caller):
             return True
         try:
-            result = _limiter().limit(str(caller.token or caller.membership))
+            result = _limiter(caller.role).limit(str(caller.token or caller.membership))
         except (RedisError, BaseThrottledError, OSError) as error:
             logger.warning("rate limit unavailable", error=type(error).__name__)
             return True
@@ -38,13 +38,11 @@ class PerToken(BaseThrottle):
 
 
 @cache
-def _limiter() -> Throttled:
-    quota = rate_limiter.per_sec(
-        settings.TOKEN_RATE_PER_SECOND, burst=settings.TOKEN_BURST
-    )
+def _limiter(role: str) -> Throttled:
+    rate, burst = settings.RATES.get(role, settings.RATES[""])
     return Throttled(
         using=RateLimiterType.GCRA.value,
-        quota=quota,
+        quota=rate_limiter.per_sec(rate, burst=burst),
         store=store.RedisStore(
             server=settings.REDIS_URL,
             options={"SOCKET_TIMEOUT": 0.2, "SOCKET_CONNECT_TIMEOUT": 0.2},

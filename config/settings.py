@@ -212,8 +212,8 @@ SESSION_COOKIE_SAMESITE = "Lax"
 BODY_LIMIT = 256 * 1024
 BODY_LIMITS = {"/api/v1/signals/": 4 * 1024 * 1024}
 DATA_UPLOAD_MAX_MEMORY_SIZE = max(BODY_LIMIT, *BODY_LIMITS.values())
-TOKEN_RATE_PER_SECOND = 50
-TOKEN_BURST = 200
+# Calls a second, and how many at once: programs that push signals get more.
+RATES = {"INTEGRATION": (500, 2000), "": (50, 200)}
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [

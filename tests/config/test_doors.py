@@ -464,7 +464,7 @@ def test_twins_in_flight_have_one_effect(house: House) -> None:
 
 def test_a_flood_is_told_to_wait(house: House, settings: Any) -> None:
     client = house.client(Role.AUDITOR)
-    answers = [client.send("GET", "me/") for _ in range(settings.TOKEN_BURST + 80)]
+    answers = [client.send("GET", "me/") for _ in range(settings.RATES[""][1] + 80)]
     refused = [answer for answer in answers if answer.status_code == 429]
     assert refused
     assert problem(refused[0]) == (429, "THROTTLED")

@@ -198,3 +198,33 @@ def test_sealing_keeps_up(db: None) -> None:
 def test_sealing_keeps_up_for_a_minute(db: None) -> None:
     """L4: 2,000 entries a second for 60 s on two cores with a lag below 2 s."""
     assert _keep_up(seconds=60, per_second=2000) < 2
+
+
+def _seal_on(tenants: list[UUID], seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        for tenant in tenants:
+            seal_tenant(tenant, now=datetime.now(UTC))
+
+
+def test_no_false_alarm_while_others_write_and_seal(db: None) -> None:
+    """L6: a verification sees one moment, whatever goes on around it."""
+    tenant = uuid4()
+    connections.close_all()
+    context = multiprocessing.get_context("fork")
+    crew = [
+        context.Process(target=_alone, args=(_keep_writing, [tenant], 1000, 4.0)),
+        context.Process(target=_alone, args=(_seal_on, [tenant], 4.0)),
+    ]
+    for one in crew:
+        one.start()
+    seen = []
+    while any(one.is_alive() for one in crew):
+        report = verify_tenant(tenant)
+        assert report.findings == []
+        seen.append(report.entries)
+    for one in crew:
+        one.join()
+    assert len(seen) > 3
+    assert seen == sorted(seen)
+    assert seen[-1] > 1000
