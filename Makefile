@@ -5,6 +5,7 @@ SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PROVER := .venv-prover/bin
+PEERS := .venv-peers/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-virtualenv
 # Tests have a Postgres and a Redis of their own, and touch no other.
 TEST_ENV := env -u DATABASE_URL -u DATABASE_OWNER_URL -u REDIS_URL -u BROKER_URL VAR_DIR=var/test
@@ -31,13 +32,18 @@ help: ## what there is to make
 	$(PROVER)/python -m pip --disable-pip-version-check install --quiet -r requirements-prover.txt
 	touch $@
 
+.venv-peers/.ready: requirements-peers.txt
+	test -x $(PEERS)/python || $(PYTHON) -m venv .venv-peers
+	$(PEERS)/python -m pip --disable-pip-version-check install --quiet -r requirements-peers.txt
+	touch $@
+
 run: .venv/.runtime ## start everything on http://127.0.0.1:8000, until Ctrl-C
 	@exec $(BIN)/python -m config.supervise
 
 setup: .venv/.runtime ## prepare .venv, database and migrations, start nothing
 	@$(BIN)/python -m config.prepare
 
-test: .venv/.dev .venv-prover/.ready ## the whole suite against real servers
+test: .venv/.dev .venv-prover/.ready .venv-peers/.ready ## the whole suite against real servers
 	@$(TEST_ENV) $(BIN)/python -m config.browser
 	@exec $(TEST_ENV) $(BIN)/python -m pytest $(ARGS)
 
@@ -64,4 +70,4 @@ docs: .venv/.dev ## regenerate the reference pages of docs/
 
 clean: ## stop the embedded services and remove what was made
 	@test ! -x $(BIN)/python || $(BIN)/python manage.py services down
-	rm -rf .venv .venv-prover var
+	rm -rf .venv .venv-prover .venv-peers var
