@@ -4,7 +4,8 @@ import os
 
 bind = f"{os.environ.get('WEB_BIND', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
-threads = int(os.environ.get("WEB_THREADS", "4"))
+threads = int(os.environ.get("WEB_THREADS", "8"))
+worker_class = "config.web_worker.BoundedWorker"
 timeout = 60
 graceful_timeout = 20
 limit_request_line = 8190

@@ -6,9 +6,13 @@ from datetime import datetime, timedelta
 
 from django.db import OperationalError, connection, transaction
 from django.http import HttpRequest, HttpResponse
+from django.urls import resolve
 from django.utils import timezone
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.exceptions import PermissionDenied
 from uuid_utils.compat import uuid7
 
+from config.access import allowed
 from config.problems import problem
 from ledger.scope import system_scope
 from perception.models import IdempotencyKey
@@ -49,7 +53,7 @@ def once(request: HttpRequest, handle: Callable[[], HttpResponse]) -> HttpRespon
             409, "IN_FLIGHT", "The same request is still being handled: try again."
         )
     if not is_first:
-        return _repeat(caller, key, digest)
+        return _refused(request, caller) or _repeat(caller, key, digest)
     response = handle()
     if response.status_code < 400 and not response.streaming:
         IdempotencyKey.objects.filter(membership_id=caller.membership, key=key).update(
@@ -86,6 +90,19 @@ def _claim(caller: Caller, key: str, digest: str) -> bool:
             ],
         )
         return bool(cursor.rowcount)
+
+
+def _refused(request: HttpRequest, caller: Caller) -> HttpResponse | None:
+    """What the door would refuse today it does not repeat either."""
+    route = resolve(request.path_info).url_name or ""
+    if caller.role not in allowed(route, "POST"):
+        return problem(403, "PERMISSION_DENIED", "This is not for your role.")
+    if caller.token is None:
+        try:
+            SessionAuthentication().enforce_csrf(request)  # type: ignore[arg-type]
+        except PermissionDenied as refusal:
+            return problem(403, "CSRF_FAILED", str(refusal.detail))
+    return None
 
 
 def _repeat(caller: Caller, key: str, digest: str) -> HttpResponse:

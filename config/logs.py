@@ -87,6 +87,8 @@ def configuration(log_format: str) -> dict[str, Any]:
         "root": {"handlers": ["console"], "level": logging.INFO},
         "loggers": {
             "django.request": {"level": "ERROR"},
+            # It quotes whatever host somebody typed.
+            "django.security.DisallowedHost": {"level": "CRITICAL"},
             "django.db.backends": {"level": "WARNING"},
             "celery.beat": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},

@@ -3,18 +3,20 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
 from django.db.models import OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Replace
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 
 from ledger.api import entries
 from ledger.models import Entry
 from ledger.prove import newest_checkpoint
 from ledger.rules.kinds import MEANING, Kind
+from ledger.scope import tenant_scope
 from perception.accounts import visible_to
 from perception.models import Account, Membership, Opportunity, Tenant
 from perception.rules.callers import Caller
@@ -108,3 +110,23 @@ def _names(actors: Iterable[dict[str, str]]) -> dict[str, str]:
 def closed(request: HttpRequest) -> HttpResponse:
     """What the login library offers and this house does not."""
     raise Http404
+
+
+@login_required
+def tenants(request: HttpRequest) -> HttpResponse:
+    """The tenants of one person: each is asked inside its own scope, one is chosen."""
+    person: Any = request.user
+    mine = [place for id_ in person.tenant_ids if (place := _place(id_, person.pk))]
+    if request.method == "POST":
+        chosen = request.POST.get("tenant", "")
+        if chosen not in {str(place.tenant_id) for place in mine}:
+            raise Http404
+        request.session["tenant"] = chosen
+        return redirect("home")
+    return render(request, "tenants.html", {"places": mine})
+
+
+def _place(tenant: UUID, person: UUID) -> Membership | None:
+    with tenant_scope(tenant):
+        mine = Membership.objects.select_related("tenant")
+        return mine.filter(person_id=person, is_active=True).first()

@@ -1,9 +1,11 @@
 """Errors as application/problem+json, with codes that stay."""
 
+import sys
 from http import HTTPStatus
 from typing import Any
 
 import orjson
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from drf_standardized_errors.formatter import ExceptionFormatter
@@ -65,6 +67,8 @@ def answer(error: Exception, context: Any) -> Response | None:
     status = STATUSES.get(type(error))
     if status is not None:
         error = Refusal(error, status)
+    if isinstance(error, OperationalError | InterfaceError):
+        return None
     response = exception_handler(error, context)
     if response is not None:
         response.content_type = CONTENT_TYPE
@@ -110,6 +114,15 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def broken(request: HttpRequest) -> HttpResponse:
+    if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
+        response = _either(
+            request,
+            503,
+            "DATABASE_AWAY",
+            "The database is away. Nothing was changed; try again in a moment.",
+        )
+        response["Retry-After"] = "5"
+        return response
     return _either(
         request,
         500,

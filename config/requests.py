@@ -3,11 +3,12 @@
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from urllib.parse import unquote
 from uuid import UUID
 
 import structlog
 from django.db import connection, transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.utils import timezone
 from structlog.contextvars import bind_contextvars, clear_contextvars
 from uuid_utils.compat import uuid7
@@ -25,7 +26,9 @@ logger = structlog.get_logger("config.requests")
 Handler = Callable[[HttpRequest], HttpResponse]
 
 # These answer without any tenant, and must answer when the database cannot.
-UNSCOPED = ("/healthz", "/livez", "/readyz", "/metrics", "/static/", "/api/schema")
+UNSCOPED = (
+    "/healthz", "/livez", "/readyz", "/metrics", "/static/", "/api/schema", "/tenants/",
+)  # fmt: skip
 
 
 def log_requests(get_response: Handler) -> Handler:
@@ -76,11 +79,26 @@ def scope_requests(get_response: Handler) -> Handler:
 
 
 def _bounded(request: HttpRequest) -> HttpResponse | None:
+    if request.META.get("HTTP_TRANSFER_ENCODING"):
+        return problem(411, "LENGTH_REQUIRED", "Send a Content-Length with the body.")
+    if "\0" in unquote(request.META.get("QUERY_STRING", "")):
+        return problem(400, "BAD_REQUEST", "A query cannot hold NUL characters.")
     length = request.META.get("CONTENT_LENGTH") or "0"
     limit = body_limit(request.path)
     if length.isdigit() and int(length) <= limit:
+        if request.path.startswith("/api/"):
+            # Read now: a slow sender must not hold a transaction open.
+            return _read(request)
         return None
     return problem(413, "TOO_LARGE", f"The body is larger than {limit} bytes.")
+
+
+def _read(request: HttpRequest) -> HttpResponse | None:
+    try:
+        request.body  # noqa: B018  Django keeps what is read here
+    except (UnreadablePostError, TimeoutError):
+        return problem(408, "BODY_LATE", "The body did not arrive in time.")
+    return None
 
 
 def _rendered(request: HttpRequest, get_response: Handler) -> HttpResponse:

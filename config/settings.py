@@ -105,7 +105,7 @@ AUDITOR_URL = URLS.auditor
 
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "config.cache.ForgivingCache",
         "LOCATION": URLS.redis,
         "KEY_PREFIX": "autonomy",
         "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
@@ -202,6 +202,8 @@ SOCIALACCOUNT_PROVIDERS = (
     if ENV.oidc
     else {}
 )
+# Per address alone: behind a proxy or an office, one IP is many people.
+ACCOUNT_RATE_LIMITS = {"login_failed": "10/5m/key", "login": "300/m/ip"}
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Autonomy"
 SESSION_COOKIE_AGE = 12 * 3600
@@ -230,6 +232,8 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "config.openapi.HouseSchema",
     "EXCEPTION_HANDLER": "config.problems.answer",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    # The document has one version; a query must not name another.
+    "ALLOWED_VERSIONS": ["1"],
     "UNAUTHENTICATED_USER": None,
     "UNAUTHENTICATED_TOKEN": None,
 }

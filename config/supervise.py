@@ -19,6 +19,7 @@ from config.crew import Child, Crew
 from config.env import ROOT, Environment, WrongSetting, load
 
 ASK_SECONDS, ANSWER_SECONDS, LATE_SECONDS = 0.5, 10, 60
+TEND_SECONDS = 2
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 
@@ -50,8 +51,7 @@ def main() -> int:
 def _run(env: Environment, lines: dict[str, str], crew: Crew) -> int:
     crew.heed()
     crew.width = max(map(len, [*lines, "release"]))
-    wanted = {"postgres": env.embedded_postgres, "redis": env.embedded_redis}
-    names = [name for name, is_wanted in wanted.items() if is_wanted]
+    names = _wanted(env)
     started = embedded.up(env.var_dir, names) if names else frozenset[str]()
     try:
         return _run_all(env, lines, crew)
@@ -94,8 +94,26 @@ def _watch(crew: Crew, env: Environment, demo: dict[str, Any]) -> None:
     host = EVERYWHERE.get(env.web_bind, env.web_bind)
     if _becomes_ready(crew, host, env.port):
         crew.write(_welcome(f"[{host}]" if ":" in host else host, env.port, demo))
+    tended = time.monotonic()
     while not crew.stopping:
         crew.work()
+        if time.monotonic() - tended > TEND_SECONDS:
+            tended = time.monotonic()
+            _tend_servers(crew, env)
+
+
+def _tend_servers(crew: Crew, env: Environment) -> None:
+    """A server of ours that died comes back; what cannot start is tried again."""
+    try:
+        for name in embedded.up(env.var_dir, _wanted(env)) if _wanted(env) else ():
+            crew.say(name, "was gone and is started again")
+    except embedded.EmbeddedError as problem:
+        crew.say("services", str(problem))
+
+
+def _wanted(env: Environment) -> list[str]:
+    wanted = {"postgres": env.embedded_postgres, "redis": env.embedded_redis}
+    return [name for name, is_wanted in wanted.items() if is_wanted]
 
 
 def _becomes_ready(crew: Crew, host: str, port: int) -> bool:

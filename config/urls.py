@@ -11,6 +11,7 @@ CLOSED = ("signup", "email", "confirm-email", "3rdparty/signup", "3rdparty")
 
 urlpatterns = [
     path("", pages.home, name="home"),
+    path("tenants/", pages.tenants, name="tenants"),
     path("login/", LoginView.as_view(), name="account_login"),
     path("logout/", LogoutView.as_view(), name="account_logout"),
     # An admin says who people are; nobody signs up or changes an address alone.

@@ -12,6 +12,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import generics, serializers, status
 from rest_framework.exceptions import NotFound
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -267,10 +268,21 @@ class OneExport(generics.RetrieveAPIView[Export]):
         return _exports_of(self)
 
 
+class WhateverIsAccepted(DefaultContentNegotiation):
+    """A file is what it is, whatever the client says that it prefers."""
+
+    def select_renderer(
+        self, request: Request, renderers: Any, format_suffix: str | None = None
+    ) -> Any:
+        return renderers[0], renderers[0].media_type
+
+
 class ExportDownload(APIView):
     """The file, for who asked for it."""
 
     refusals = ("409",)
+    content_negotiation_class = WhateverIsAccepted
+    http_method_names = ("get", "options")
 
     @extend_schema(
         operation_id="exports_download",

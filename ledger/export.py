@@ -32,6 +32,7 @@ PER_HOUR = 20
 LONGEST_RANGE = timedelta(days=366)
 KEPT_FOR = timedelta(days=7)
 LEASE = timedelta(seconds=50)
+UNSEALED_PAUSE = timedelta(seconds=2)
 MOST_ATTEMPTS = 3
 CHUNK = 5000
 FIELDS = ("sequence", "number", "id", "at", "kind", "actor", "subjects", "data")
@@ -42,6 +43,12 @@ def request_export(
     *, begin: datetime, end: datetime, format: str, by: Actor, now: datetime
 ) -> Export:
     """Ask for a copy of a stretch of the ledger."""
+    with connection.cursor() as cursor:
+        # One at a time, so that thirty at once cannot all be the last one allowed.
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended('export ' || %s, 0))",
+            [str(current_tenant())],
+        )
     recent = list(
         Export.objects.filter(requested_at__gt=now - HOUR)
         .order_by("requested_at")
@@ -93,6 +100,13 @@ def write_export(export: UUID, *, tenant: UUID, now: datetime) -> bool:
         claimed = _claim(export, now=now)
     if claimed is None:
         return False
+    with tenant_scope(tenant):
+        if _is_unsealed(claimed):
+            # Complete or not at all: it is due again when the sealer has caught up.
+            Export.objects.filter(pk=export).update(
+                lease_until=now + UNSEALED_PAUSE, attempts=claimed.attempts - 1
+            )
+            return False
     try:
         with tenant_scope(tenant):
             manifest = _write(claimed)
@@ -130,6 +144,16 @@ def _claim(export: UUID, *, now: datetime) -> Export | None:
         _fail_or_wait(claimed, "Its worker died each time", now=now)
         return None
     return claimed
+
+
+def _is_unsealed(export: Export) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM ledger_pending p JOIN ledger_entry e USING "
+            "(number) WHERE p.tenant_id = %s AND e.at >= %s AND e.at < %s)",
+            [str(export.tenant_id), export.begin, export.end],
+        )
+        return bool(cursor.fetchone()[0])
 
 
 def _write(export: Export) -> Document:

@@ -12,13 +12,14 @@ import orjson
 from django.db import connection
 from uuid_utils.compat import uuid7
 
-from ledger.errors import UnknownKind
+from ledger.errors import UnknownKind, Unstatable
 from ledger.rules.canonical import canonical, check
 from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 16
+ACTORS = frozenset({"person", "policy", "schedule", "system"})
 
 Data = Mapping[str, Any]
 
@@ -117,6 +118,12 @@ def _state(fact: Fact) -> _Stated:
         raise UnknownKind(str(fact.kind))
     secrets_ = [(secret, secrets.token_bytes(32)) for secret in fact.private]
     data = dict(fact.data)
+    if "private" in data:
+        raise Unstatable("`private` is written by the ledger itself.")
+    if fact.by.type not in ACTORS:
+        raise Unstatable(f"{fact.by.type!r} is no kind of actor.")
+    if not all(isinstance(id_, UUID) for id_ in fact.subjects.values()):
+        raise Unstatable("Subjects are named by UUIDs.")
     if secrets_:
         for secret, _ in secrets_:
             check(secret.value, max_bytes=MAX_BYTES, max_depth=MAX_DEPTH)

@@ -93,6 +93,16 @@ def find(text: str, *, now: datetime) -> tuple[ApiToken, Caller]:
     )
 
 
+def id_of(text: str) -> UUID:
+    """The id of a token, live or not, in the scope of the tenant it names."""
+    found = (
+        ApiToken.objects.filter(hash=_hash(text)).values_list("id", flat=True).first()
+    )
+    if found is None:
+        raise BadToken
+    return found
+
+
 def note_use(token: ApiToken, *, now: datetime) -> None:
     """Remember roughly when a token was last used, without a write per request."""
     if token.last_used_at is None or now - token.last_used_at > USE_NOTED_EVERY:

@@ -30,7 +30,7 @@ class OpportunityIn(StrictSerializer):
 class ContactIn(StrictSerializer):
     external_id = serializers.CharField(max_length=200)
     name = serializers.CharField(max_length=200)
-    email = serializers.EmailField(required=False, allow_blank=True)
+    email = serializers.EmailField(required=False, allow_blank=True, max_length=254)
     opted_out = serializers.BooleanField(required=False)
 
 

@@ -17,7 +17,7 @@ from config.isolation import api_routes
 from ledger.models import Entry
 from ledger.scope import tenant_scope
 from perception import tokens
-from perception.models import Account, ApiToken, IdempotencyKey, Tenant
+from perception.models import Account, ApiToken, IdempotencyKey, Membership, Tenant
 from perception.rules.roles import Role
 from tests.conftest import Api, House
 from tests.races import in_threads
@@ -342,6 +342,18 @@ def test_pages_follow_each_other(house: House) -> None:
     assert seen == [f"crm-{number}" for number in range(6, -1, -1)]
     bad = admin.send("GET", "accounts/?cursor=nonsense")
     assert problem(bad) == (404, "NOT_FOUND")
+    for cursor in (
+        "cD1hYmM%3D",
+        "cD0xLjU%3D",
+        "cD1uYW4%3D",
+        "cD0A",
+        "bz05OTk5OTk5OSZwPTE%3D",
+    ):
+        for path in ("accounts/", "ledger/", "exports/"):
+            forged = admin.send("GET", f"{path}?cursor={cursor}")
+            # An offset far beyond the end of a list by number is an empty page.
+            assert forged.status_code in (200, 404), (path, cursor)
+            assert forged.status_code == 404 or not forged.json()["results"]
     bad = admin.send("GET", "accounts/?created_after=yesterday")
     assert problem(bad) == (400, "VALIDATION_ERROR")
 
@@ -441,6 +453,29 @@ def test_keys_that_are_none(house: House, key: str) -> None:
         "POST", "accounts/", NEW, Idempotency_Key=key
     )
     assert problem(answer) == (400, "BAD_IDEMPOTENCY_KEY")
+
+
+def test_a_replay_needs_the_role_too(house: House) -> None:
+    admin = house.client(Role.ADMIN)
+    assert admin.send("POST", "accounts/", NEW, Idempotency_Key="k").status_code == 201
+    with tenant_scope(house.tenant):
+        Membership.objects.filter(pk=house.members[Role.ADMIN].pk).update(role="SELLER")
+    again = admin.send("POST", "accounts/", NEW, Idempotency_Key="k")
+    assert problem(again) == (403, "PERMISSION_DENIED")
+
+
+def test_odd_requests_are_refused_in_words(house: House) -> None:
+    admin = house.client(Role.ADMIN)
+    nul = admin.get("/api/v1/accounts/?external_id=%00")
+    assert problem(nul) == (400, "BAD_REQUEST")
+    chunked = admin.send("POST", "accounts/", NEW, Transfer_Encoding="chunked")
+    assert problem(chunked) == (411, "LENGTH_REQUIRED")
+    schema = admin.get("/api/schema/?version=%0d%0aX: y")
+    assert schema.status_code == 200
+    long = NEW | {
+        "contacts": [{"external_id": "c", "name": "n", "email": "x" * 300 + "@a.org"}]
+    }
+    assert problem(admin.send("POST", "accounts/", long)) == (400, "VALIDATION_ERROR")
 
 
 def test_twins_in_flight_have_one_effect(house: House) -> None:

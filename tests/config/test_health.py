@@ -77,8 +77,10 @@ def test_probes_outlive_the_database(tmp_path: Path) -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     code = (
-        "import django; django.setup(); from django.test import Client; c = Client(SERVER_NAME='localhost');"
+        "import django; django.setup(); from django.test import Client; c = Client(SERVER_NAME='localhost', raise_request_exception=False);"
         "print([c.get(p).status_code for p in ('/livez', '/healthz', '/readyz', '/metrics')]);"
+        "r = c.get('/api/v1/me/', headers={'authorization': 'Bearer aut_' + '0' * 32 + '_x'});"
+        "print(r.status_code, r.json()['code'], r['Retry-After']);"
         "print('autonomy_database_up 0.0' in c.get('/metrics').content.decode())"
     )
     done = subprocess.run(
@@ -96,9 +98,8 @@ def test_probes_outlive_the_database(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    assert done.stdout.splitlines()[-2:] == ["[200, 503, 503, 200]", "True"], (
-        done.stderr
-    )
+    said = [line for line in done.stdout.splitlines() if "request_id" not in line]
+    assert said == ["[200, 503, 503, 200]", "503 DATABASE_AWAY 5", "True"], done.stderr
 
 
 def test_metrics_name_no_tenant(house: House) -> None:

@@ -1,5 +1,6 @@
 """T2, T5, L9: people, their secrets, their second factor, and their erasure."""
 
+import socket
 from typing import Any
 from uuid import uuid4
 
@@ -24,6 +25,7 @@ from ledger.verify import verify_tenant
 from perception import vault
 from perception.models import Membership, Person
 from perception.rules.roles import Role
+from perception.tenants import add_member
 from tests.conftest import NOW, PASSWORD, House
 
 
@@ -168,3 +170,28 @@ def test_the_same_value_commits_differently_each_time(db: None) -> None:
             record(Fact(kind=Kind.ACCOUNT_CHANGED, private=[secret]), now=NOW)
         said = {entry.data["private"]["name"] for entry in Entry.objects.all()}
     assert len(said) == 2
+
+
+def test_one_person_in_two_tenants_chooses(house: House, other: House) -> None:
+    person = house.members[Role.ADMIN].person
+    with tenant_scope(other.tenant):
+        add_member(person.email, "", Role.AUDITOR, now=NOW)
+    client, _ = log_in(house, Role.ADMIN)
+    assert client.get("/api/v1/me/").json()["role"] == "ADMIN"
+    page = client.get("/tenants/").content.decode()
+    assert "Another house (Auditor)" in page
+    assert client.post("/tenants/", {"tenant": str(uuid4())}).status_code == 404
+    assert client.post("/tenants/", {"tenant": str(other.tenant)})["Location"] == "/"
+    me = client.get("/api/v1/me/").json()
+    assert (me["tenant"], me["role"]) == (str(other.tenant), "AUDITOR")
+
+
+def test_login_works_without_redis(house: House, settings: Any) -> None:
+    """Law 5: losing Redis loses no work, and locks nobody out."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"redis://127.0.0.1:{free.getsockname()[1]}/0"
+    settings.CACHES = {"default": settings.CACHES["default"] | {"LOCATION": url}}
+    client, answer = log_in(house, Role.SELLER)
+    assert answer["Location"] == "/"
+    assert client.get("/").status_code == 200

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from ledger.errors import NoSigningKey
 from ledger.signing import known_keys
-from ledger.tenants import tenant_by_slug
+from ledger.tenants import known_tenant, tenant_by_slug
 from ledger.verify import Report, verify_all, verify_tenant
 
 
@@ -55,7 +55,7 @@ class Command(BaseCommand):
 
 def _tenant(text: str) -> UUID:
     try:
-        return UUID(text)
+        found = known_tenant(UUID(text))
     except ValueError:
         found = tenant_by_slug(text)
     if found is None:

@@ -67,7 +67,7 @@ class Command(BaseCommand):
         now = timezone.now()
         if options["token"]:
             with tenant_scope(tokens.tenant_of(options["token"])):
-                id_ = tokens.find(options["token"], now=now)[0].pk
+                id_ = tokens.id_of(options["token"])
                 tokens.revoke(id_, now=now)
             return {"revoked": str(id_)}
         if not options["tenant"]:

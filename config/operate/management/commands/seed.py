@@ -1,7 +1,8 @@
 """`seed`: demo tenants to try everything on."""
 
 import json
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Callable
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -10,12 +11,25 @@ from django.utils import timezone
 from config.seeding import seed
 
 
+def count_up_to(most: int) -> Callable[[str], int]:
+    """A whole number from 1 to `most`, as an argument of a command."""
+
+    def count(text: str) -> int:
+        if not text.isdigit() or not 1 <= int(text) <= most:
+            raise ArgumentTypeError(f"write a whole number from 1 to {most}")
+        return int(text)
+
+    return count
+
+
 class Command(BaseCommand):
     help = "Make demo tenants demo-1 to demo-N. Asked again, it adds what is missing."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--tenants", type=int, default=1, metavar="N")
-        parser.add_argument("--accounts", type=int, default=20, metavar="N")
+        parser.add_argument("--tenants", type=count_up_to(100), default=1, metavar="N")
+        parser.add_argument(
+            "--accounts", type=count_up_to(100_000), default=20, metavar="N"
+        )
         parser.add_argument("--json", action="store_true", help="answer as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
