@@ -41,7 +41,7 @@ class Asking(requests.Session):
                 answer.raise_for_status()
                 answer.json()
         except requests.RequestException as error:
-            logger.warning("identity provider is silent", url=url, error=str(error))
+            logger.warning("identity provider is silent", error=type(error).__name__)
             page = render(self.visitor, "socialaccount/silent.html", status=503)
             raise ImmediateHttpResponse(page) from error
         return answer
@@ -75,9 +75,8 @@ class KnownPeopleOnly(DefaultSocialAccountAdapter):
     def on_authentication_error(
         self, request: HttpRequest, provider: Any, error: Any = None, **about: Any
     ) -> None:
-        logger.warning(
-            "single sign-on failed", error=error, cause=str(about.get("exception"))
-        )
+        cause = about.get("exception")
+        logger.warning("single sign-on failed", error=type(cause).__name__)
 
 
 def _is_vouched_for(claim: Any) -> bool:

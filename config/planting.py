@@ -7,12 +7,11 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import Field, ForeignKey, Model
 from uuid_utils.compat import uuid7
 
 from ledger.models import Rights
-from ledger.scope import SYSTEM_ROLE
+from ledger.scope import system_role
 
 SOME_DAY = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -51,10 +50,8 @@ def _insert(model: type[Model], tenant: UUID, rows: dict[type[Model], Model]) ->
         row.save(force_insert=True)
         return row
     # What only the system may write is planted as the system.
-    with connection.cursor() as cursor:
-        cursor.execute(f"SET LOCAL ROLE {SYSTEM_ROLE}")
+    with system_role():
         row.save(force_insert=True)
-        cursor.execute("SET LOCAL ROLE NONE")
     return row
 
 

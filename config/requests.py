@@ -1,8 +1,8 @@
 """One request: named in the logs, bounded, and inside one tenant's transaction."""
 
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from urllib.parse import unquote
 from uuid import UUID
 
@@ -108,31 +108,26 @@ def _rendered(request: HttpRequest, get_response: Handler) -> HttpResponse:
     return response
 
 
-class _Scoped(AbstractContextManager[bool]):
-    """A tenant's scope that says whether it is one."""
-
-    def __init__(self, tenant: UUID) -> None:
-        self.scope = tenant_scope(tenant)
-
-    def __enter__(self) -> bool:
-        self.scope.__enter__()
-        return True
-
-    def __exit__(self, *about: object) -> bool | None:
-        return self.scope.__exit__(*about)  # type: ignore[arg-type]
-
-
-def _claimed_scope(request: HttpRequest) -> AbstractContextManager[bool]:
+@contextmanager
+def _claimed_scope(request: HttpRequest) -> Iterator[bool]:
     """The scope of the tenant that the credential names; checked once inside it."""
+    tenant = _claimed_tenant(request)
+    if tenant is None:
+        yield False
+        return
+    with tenant_scope(tenant):
+        yield True
+
+
+def _claimed_tenant(request: HttpRequest) -> UUID | None:
     text = _bearer(request)
-    if text is not None:
-        try:
-            return _Scoped(tokens.tenant_of(text))
-        except PerceptionError as refusal:
-            request.token_refusal = refusal  # type: ignore[attr-defined]
-            return nullcontext(False)
-    tenant = _tenant_of_session(request)
-    return _Scoped(tenant) if tenant else nullcontext(False)
+    if text is None:
+        return _tenant_of_session(request)
+    try:
+        return tokens.tenant_of(text)
+    except PerceptionError as refusal:
+        request.token_refusal = refusal  # type: ignore[attr-defined]
+        return None
 
 
 def _identify(request: HttpRequest) -> None:

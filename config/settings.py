@@ -95,7 +95,6 @@ DATABASES = {
     "default": databases.database(URLS.app),
     "owner": databases.database(URLS.owner),
 }
-DATABASE_ROUTERS: list[str] = []
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 NO_TENANT = databases.NO_TENANT
 APP_URL = URLS.app

@@ -6,7 +6,7 @@ from django.db import connection
 
 from ledger.record import Actor, Fact, record_all
 from ledger.rules.kinds import Kind
-from ledger.scope import PLATFORM, SYSTEM_ROLE, tenant_scope
+from ledger.scope import PLATFORM, system_role, tenant_scope
 
 # Hours that are over; a session counts an hour only while it lasts.
 _TAKE = """
@@ -21,11 +21,10 @@ SELECT job, hour, sum(uses)::bigint FROM taken GROUP BY job, hour ORDER BY hour,
 def state_system_use(*, now: datetime) -> int:
     """One entry per job and finished hour, in the house's own ledger."""
     # Taken and stated in one transaction: a crash in between loses neither.
-    with tenant_scope(PLATFORM), connection.cursor() as cursor:
-        cursor.execute(f"SET LOCAL ROLE {SYSTEM_ROLE}")
-        cursor.execute(_TAKE, [now])
-        taken = cursor.fetchall()
-        cursor.execute("SET LOCAL ROLE NONE")
+    with tenant_scope(PLATFORM):
+        with system_role(), connection.cursor() as cursor:
+            cursor.execute(_TAKE, [now])
+            taken = cursor.fetchall()
         record_all(
             [
                 Fact(

@@ -100,13 +100,6 @@ def write_export(export: UUID, *, tenant: UUID, now: datetime) -> bool:
         claimed = _claim(export, now=now)
     if claimed is None:
         return False
-    with tenant_scope(tenant):
-        if _is_unsealed(claimed):
-            # Complete or not at all: it is due again when the sealer has caught up.
-            Export.objects.filter(pk=export).update(
-                lease_until=now + UNSEALED_PAUSE, attempts=claimed.attempts - 1
-            )
-            return False
     try:
         with tenant_scope(tenant):
             manifest = _write(claimed)
@@ -137,6 +130,11 @@ def path_of(export: Export) -> Path:
 def _claim(export: UUID, *, now: datetime) -> Export | None:
     free = Q(lease_until=None) | Q(lease_until__lt=now)
     mine = Export.objects.filter(free, pk=export, status=Export.Status.PENDING)
+    waiting = mine.first()
+    if waiting and waiting.attempts < MOST_ATTEMPTS and _is_unsealed(waiting):
+        # Complete or not at all: it is due again when the sealer has caught up.
+        mine.update(lease_until=now + UNSEALED_PAUSE)
+        return None
     if not mine.update(lease_until=now + LEASE, attempts=F("attempts") + 1):
         return None
     claimed = Export.objects.get(pk=export)

@@ -57,15 +57,22 @@ def system_scope(job: str) -> Iterator[None]:
     """One transaction across tenants, in the role that may; its use is counted."""
     if _tenant.get() is not None:
         raise ForeignTenant(f"{job} must not start inside {_tenant.get()}.")
-    nested = connection.in_atomic_block
-    with transaction.atomic():
+    with transaction.atomic(), system_role():
         with connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL ROLE {SYSTEM_ROLE}")
             cursor.execute(_COUNT_USE, [job])
         yield
-        if nested and not connection.needs_rollback:
-            with connection.cursor() as cursor:
-                cursor.execute("SET LOCAL ROLE NONE")
+
+
+@contextmanager
+def system_role() -> Iterator[None]:
+    """What only the system may do, in the transaction at hand; not counted."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL ROLE {SYSTEM_ROLE}")
+    yield
+    # After a failure the savepoint, or the transaction, takes the role back.
+    if not connection.needs_rollback:
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL ROLE NONE")
 
 
 def _set_tenant(value: str) -> None:

@@ -9,7 +9,7 @@ from uuid_utils.compat import uuid7
 
 from ledger.record import SYSTEM, Actor, Fact, record
 from ledger.rules.kinds import Kind
-from ledger.scope import PLATFORM, system_scope, tenant_scope
+from ledger.scope import system_scope, tenant_scope
 from perception.errors import NoSuchTenant
 from perception.models import Membership, Person, Tenant
 from perception.rules.roles import Role
@@ -22,16 +22,6 @@ def find_tenant(slug: str) -> UUID:
     if tenant is None:
         raise NoSuchTenant(f"{slug!r} is not the slug of one.")
     return tenant
-
-
-def all_tenants() -> list[UUID]:
-    """Every customer of the house, oldest first; the house's own tenant is none."""
-    with system_scope("list tenants"):
-        return list(
-            Tenant.objects.exclude(pk=PLATFORM)
-            .order_by("id")
-            .values_list("id", flat=True)
-        )
 
 
 def create_tenant(
