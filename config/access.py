@@ -18,6 +18,9 @@ EVERYBODY = frozenset(Role)
 READERS = frozenset({S, P, A, U})
 OVERSEERS = frozenset({A, U})
 ADMINS = frozenset({A})
+# An approver can be the second person when policy widens.
+SIGNERS = frozenset({A, P})
+PROPOSERS = frozenset({S, P, A, I})
 
 # Route name (its path below /api/v1/ is in the schema) -> method -> roles.
 MATRIX: Mapping[str, Mapping[str, frozenset[Role]]] = {
@@ -34,6 +37,30 @@ MATRIX: Mapping[str, Mapping[str, frozenset[Role]]] = {
     "exports": {"GET": OVERSEERS, "POST": OVERSEERS},
     "export": {"GET": OVERSEERS},
     "export-download": {"GET": OVERSEERS},
+    "intents": {"GET": READERS, "POST": PROPOSERS},
+    "intent": {"GET": READERS},
+    "modes": {"GET": READERS, "POST": ADMINS},
+    "mode": {"GET": READERS, "DELETE": ADMINS},
+    "budgets": {"GET": READERS, "POST": ADMINS},
+    "budget": {"GET": READERS, "DELETE": ADMINS},
+    "budgets-usage": {"GET": READERS},
+    "opt-ins": {"GET": READERS, "POST": ADMINS},
+    "kill-switches": {"GET": READERS},
+    "kill-switch-engage": {"POST": ADMINS},
+    "kill-switch-release": {"POST": ADMINS},
+    "kill-switch-certificate": {"GET": READERS},
+    "action-types": {"GET": READERS, "POST": ADMINS},
+    "action-type": {"GET": READERS, "PUT": ADMINS},
+    "policy-evaluate": {"POST": READERS},
+    "policy-data": {"GET": OVERSEERS, "PUT": ADMINS},
+    "policy-bundles": {"GET": SIGNERS | OVERSEERS, "POST": ADMINS},
+    "policy-bundle": {"GET": SIGNERS | OVERSEERS},
+    "policy-bundle-activate": {"POST": SIGNERS},
+    "policy-bundle-rollback": {"POST": ADMINS},
+    "policy-profiles": {"GET": SIGNERS | OVERSEERS},
+    "policy-profile": {"POST": ADMINS, "DELETE": ADMINS},
+    "policy-simulate": {"POST": ADMINS},
+    "policy-simulation": {"GET": SIGNERS | OVERSEERS},
     "intent-explanation": {"GET": READERS},
     "execution-explanation": {"GET": READERS},
 }

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 from environ import Env
 
+from perception.rules.egress import parse_allowed
+
 ROOT = Path(__file__).resolve().parent.parent
 
 DATABASE_SCHEMES = ("postgres", "postgresql", "psql")
@@ -44,6 +46,7 @@ class Environment:
     log_format: str
     tick_seconds: float
     seal_seconds: float
+    egress_allow: tuple[str, ...]
     email_url: str | None
     oidc: tuple[str, str, str] | None
 
@@ -94,6 +97,7 @@ def load(given: Mapping[str, str] | None = None) -> Environment:
         log_format=_choice(known, "LOG_FORMAT", "console", ("console", "json")),
         tick_seconds=_seconds(known, "TICK_SECONDS", 5, 0.1, 60),
         seal_seconds=_seconds(known, "SEAL_SECONDS", 1, 0.05, 60),
+        egress_allow=_egress(_words(known, "EGRESS_ALLOW", ())),
         email_url=_url(
             known,
             "EMAIL_URL",
@@ -260,6 +264,14 @@ def _length(text: str, decode: Callable[[str], bytes]) -> int:
         return len(decode(text))
     except (binascii.Error, ValueError):
         return -1
+
+
+def _egress(entries: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        parse_allowed(entries)
+    except ValueError as error:
+        raise WrongSetting(f"EGRESS_ALLOW: {error}") from error
+    return entries
 
 
 def _oidc(given: Mapping[str, str]) -> tuple[str, str, str] | None:

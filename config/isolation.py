@@ -18,6 +18,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
+from autonomy.opening import open_tenant
 from config.catalogue import tenant_models, unfenced
 from config.planting import plant_row
 from ledger.models import Rights
@@ -73,7 +74,7 @@ def _undone() -> Iterator[None]:
 def _plant(models: list[type[Model]]) -> Side:
     now = timezone.now()
     slug = f"probe-{uuid7().hex[-12:]}"
-    tenant = tenants.create_tenant(slug, slug, timezone="UTC", now=now)
+    tenant = open_tenant(slug, slug, timezone="UTC", now=now)
     with tenant_scope(tenant):
         admin = tenants.add_member(f"admin@{slug}.invalid", "", Role.ADMIN, now=now)
         tokens.issue(admin, days=1, now=now)

@@ -16,6 +16,7 @@ from ledger.scope import system_role
 SOME_DAY = datetime(2026, 1, 2, tzinfo=UTC)
 
 SAMPLES: dict[str, Any] = {
+    "ArrayField": [],
     "BinaryField": b"\0" * 32,
     "BooleanField": False,
     "DateField": date(2026, 1, 2),

@@ -14,6 +14,7 @@ from drf_standardized_errors.types import ErrorResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from autonomy import errors as autonomy_errors
 from ledger import errors as ledger_errors
 from perception import errors as perception_errors
 
@@ -27,8 +28,24 @@ STATUSES: dict[type[Exception], int] = {
     ledger_errors.TooManyExports: 429,
     ledger_errors.OutsideTree: 404,
     ledger_errors.Unstatable: 400,
+    ledger_errors.NoSigningKey: 409,
     perception_errors.AlreadyThere: 409,
     perception_errors.NoSuchMember: 400,
+    autonomy_errors.NoSuchActionType: 404,
+    autonomy_errors.AlreadyRegistered: 409,
+    autonomy_errors.LoosensTier: 409,
+    autonomy_errors.NotForOutreach: 409,
+    autonomy_errors.WrongParameters: 400,
+    autonomy_errors.NoSuchTarget: 400,
+    autonomy_errors.NoSuchScope: 400,
+    autonomy_errors.NeedsTarget: 400,
+    autonomy_errors.NotEngaged: 409,
+    autonomy_errors.BundleRefused: 400,
+    autonomy_errors.BundleFails: 409,
+    autonomy_errors.NeedsSimulation: 409,
+    autonomy_errors.NeedsSecondPerson: 409,
+    autonomy_errors.NothingToRollBack: 409,
+    autonomy_errors.SimulationTooLong: 400,
 }
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from autonomy.rules.catalogue import CORE
 from config.access import MATRIX, allowed
 from config.isolation import api_routes
 from ledger.rules.kinds import MEANING
@@ -15,6 +16,7 @@ NOTICE = "<!-- Written by `make docs`. Do not edit. -->\n"
 def pages() -> dict[Path, str]:
     """Every reference page and its text."""
     return {
+        FOLDER / "actions.md": _page("Action types", _actions()),
         FOLDER / "kinds.md": _page("Kinds of ledger entries", _kinds()),
         FOLDER / "roles.md": _page("Who may do what", _roles()),
         FOLDER / "routes.md": _page("Routes", _routes()),
@@ -34,6 +36,24 @@ def write() -> list[Path]:
 
 def _page(title: str, lines: Iterator[str]) -> str:
     return "\n".join([f"# {title}\n", NOTICE, *lines]) + "\n"
+
+
+def _actions() -> Iterator[str]:
+    yield "The core catalogue. Tenants may make a tier stricter, and add types.\n"
+    yield "| action type | tier | risk | outside | touches | taken back | tool |"
+    yield "|---|---|---|---|---|---|---|"
+    for key, action in CORE.items():
+        traits = action.traits
+        cells = (
+            f"`{key}`",
+            traits.tier,
+            traits.risk_level,
+            "yes" if traits.external_contact else "",
+            ", ".join(traits.touches),
+            traits.reversal,
+            f"`{traits.tool}`" if traits.tool else "",
+        )
+        yield f"| {' | '.join(cells)} |"
 
 
 def _kinds() -> Iterator[str]:

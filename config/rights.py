@@ -34,6 +34,35 @@ AUDIT_VIEWS = {
             "account_id", "run_id", "intent_id", "execution_id", "plan_id",
         ),
     ),
+    "intents": (
+        "autonomy_intent",
+        (
+            "id", "tenant_id", "account_id", "action_type", "origin", "status",
+            "confidence", "risk_level", "run_id", "created_at", "updated_at",
+        ),
+    ),
+    "executions": (
+        "autonomy_execution",
+        (
+            "id", "tenant_id", "intent_id", "account_id", "action_type", "status",
+            "auto_executed", "approval_source", "attempts", "started_at",
+            "finished_at",
+        ),
+    ),
+    "budgets": (
+        "autonomy_budget",
+        (
+            "id", "tenant_id", "account_id", "seller_id", "action_type", "each",
+            "limit_per_day", "is_active", "set_at",
+        ),
+    ),
+    "kill_switches": (
+        "autonomy_killswitch",
+        (
+            "id", "tenant_id", "scope", "target", "reason", "engaged_by",
+            "committed_at", "release_reason", "released_by", "released_at", "full_at",
+        ),
+    ),
 }  # fmt: skip
 
 

@@ -8,6 +8,9 @@ from uuid import UUID
 from django.conf import settings
 from faker import Faker
 
+from autonomy.models import Budget
+from autonomy.opening import open_tenant
+from autonomy.steering import set_budget
 from ledger.scope import tenant_scope
 from perception import connectors, tenants, tokens
 from perception.accounts import add_account
@@ -16,8 +19,13 @@ from perception.models import Account, Connector, Membership, Opportunity
 from perception.rules.callers import Caller
 from perception.rules.roles import Role
 
-TOKEN_DAYS = 365
 Seeded = dict[str, Any]
+
+TOKEN_DAYS = 365
+BUDGETS: list[Seeded] = [
+    {"limit_per_day": 200},
+    {"each": "account", "limit_per_day": 20},
+]
 
 
 def seed(*, how_many: int, accounts: int, now: datetime) -> Seeded:
@@ -36,13 +44,14 @@ def _seed_tenant(slug: str, number: int, *, accounts: int, now: datetime) -> See
     try:
         tenant = tenants.find_tenant(slug)
     except NoSuchTenant:
-        tenant = tenants.create_tenant(
+        tenant = open_tenant(
             slug, f"{fake.company()} (demo)", timezone="Europe/Berlin", now=now
         )
     with tenant_scope(tenant):
         members = {role: _member(slug, role, fake, now=now) for role in Role}
         webhook = _webhook(now=now)
         _add_accounts(members, accounts, fake, now=now)
+        _add_budgets(members[Role.ADMIN], now=now)
         return {
             "id": str(tenant),
             "slug": slug,
@@ -108,6 +117,14 @@ def _add_accounts(
         given = _account(number, fake, seller=members[Role.SELLER].id, now=now)
         if given["external_id"] not in existing:
             add_account(given, by=caller, now=now)
+
+
+def _add_budgets(admin: Membership, *, now: datetime) -> None:
+    """What a demo tenant may do by itself in a day; what somebody set stays."""
+    caller = Caller(tenant=admin.tenant_id, membership=admin.id, role=Role.ADMIN)
+    if not Budget.objects.exists():
+        for scope in BUDGETS:
+            set_budget(scope, by=caller, now=now)
 
 
 def _account(number: int, fake: Faker, *, seller: UUID, now: datetime) -> Seeded:

@@ -121,6 +121,7 @@ EXPORT_DIR = VAR_DIR / "exports"
 FIELD_KEYS = ENV.field_keys
 SEAL_SECONDS = ENV.seal_seconds
 TICK_SECONDS = ENV.tick_seconds
+EGRESS_ALLOW = ENV.egress_allow
 
 # --- Celery: messages are hints, rows are the truth --------------------------------
 

@@ -20,6 +20,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", include("ledger.urls")),
     path("api/v1/", include("perception.urls")),
+    path("api/v1/", include("autonomy.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(), name="docs"),
     path("livez", health.livez, name="livez"),

@@ -32,3 +32,20 @@ class NoSuchMember(PerceptionError):
 
 class AlreadyThere(PerceptionError):
     """There is one with this external id already."""
+
+
+class EgressRefused(PerceptionError):
+    """This address may not be reached from here."""
+
+
+class EgressMalformed(EgressRefused):
+    """This request cannot be sent as it is written."""
+
+
+class EgressFailed(PerceptionError):
+    """The request to another machine brought no answer that can be used."""
+
+    def __init__(self, detail: str, *, ambiguous: bool) -> None:
+        super().__init__(detail)
+        # Whether the other side may have received the request, and acted on it.
+        self.ambiguous = ambiguous

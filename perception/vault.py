@@ -1,4 +1,10 @@
-"""Secrets at rest: encrypted with the newest key, readable with every live one."""
+"""Secrets at rest: encrypted with the newest key, readable with every live one.
+
+And stamps: what only the house's own processes could have written.
+"""
+
+import hashlib
+import hmac
 
 from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
@@ -12,6 +18,24 @@ def seal(text: str) -> str:
 def unseal(sealed: str) -> str:
     """Decrypt with whichever live key fits."""
     return _keys().decrypt(sealed.encode()).decode()
+
+
+def stamp(purpose: str, content: bytes) -> str:
+    """A mark over content that nobody makes without the newest key."""
+    return _stamped(settings.FIELD_KEYS[0], purpose, content)
+
+
+def is_stamped(purpose: str, content: bytes, mark: str) -> bool:
+    """Whether any live key made this mark over this content."""
+    return any(
+        hmac.compare_digest(_stamped(key, purpose, content), mark)
+        for key in settings.FIELD_KEYS
+    )
+
+
+def _stamped(key: str, purpose: str, content: bytes) -> str:
+    own = hmac.digest(key.encode(), purpose.encode(), hashlib.sha256)
+    return hmac.digest(own, content, hashlib.sha256).hex()
 
 
 def _keys() -> MultiFernet:

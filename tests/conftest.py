@@ -20,6 +20,7 @@ from django.core.management import call_command
 from django.db import connections
 from django.test import Client
 
+from autonomy.opening import open_tenant
 from config import embedded
 from ledger.scope import tenant_scope
 from perception import tenants, tokens
@@ -125,7 +126,7 @@ def make_house(db: None) -> Callable[..., "House"]:
 
     def make(name: str = "A house") -> House:
         slug = f"t-{uuid4().hex[:12]}"
-        tenant = tenants.create_tenant(slug, name, timezone="Europe/Berlin", now=NOW)
+        tenant = open_tenant(slug, name, timezone="Europe/Berlin", now=NOW)
         members, issued = {}, {}
         with tenant_scope(tenant):
             for role in Role:

@@ -1,11 +1,15 @@
-"""Run something many times at once, each in a thread with a connection of its own."""
+"""Run something many times at once, in threads or in real processes."""
 
+import multiprocessing
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
 
 from django.db import connections
+
+FORK = multiprocessing.get_context("fork")
 
 
 def in_threads(count: int, work: Callable[[int], Any]) -> list[Any]:
@@ -21,3 +25,28 @@ def in_threads(count: int, work: Callable[[int], Any]) -> list[Any]:
 
     with ThreadPoolExecutor(count) as pool:
         return list(pool.map(run, range(count)))
+
+
+def in_processes(count: int, work: Callable[..., None], *args: object) -> None:
+    """Run in real processes, each with a connection of its own; all must end well."""
+    crew = started(count, work, *args)
+    for one in crew:
+        one.join(120)
+    assert [one.exitcode for one in crew] == [0] * count
+
+
+def started(count: int, work: Callable[..., None], *args: object) -> list[Any]:
+    """Real processes that are under way, to be joined or killed."""
+    connections.close_all()
+    crew = [FORK.Process(target=alone, args=(work, *args)) for _ in range(count)]
+    for one in crew:
+        one.start()
+    return crew
+
+
+def alone(work: Callable[..., None], *args: object) -> None:
+    """The body of a forked process: nothing of its parent's connections."""
+    connections.close_all()
+    work(*args)
+    connections.close_all()
+    os._exit(0)

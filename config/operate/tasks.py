@@ -2,6 +2,7 @@
 
 from django.utils import timezone
 
+from autonomy import simulate
 from config.celery import app
 from config.idempotency import forget
 from ledger import crossings, export, seal
@@ -22,6 +23,11 @@ def seal_ledger() -> int:
 @app.task(name="operate.export", house_wide=True)
 def write_exports() -> int:
     return export.write_due(now=timezone.now())
+
+
+@app.task(name="operate.simulate", house_wide=True)
+def run_simulations() -> int:
+    return simulate.run_due(now=timezone.now())
 
 
 @app.task(name="operate.state_system_use", house_wide=True)

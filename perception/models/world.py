@@ -40,6 +40,9 @@ class Tenant(models.Model):
     slug = models.SlugField(max_length=63)
     name = models.CharField(max_length=200)
     timezone = models.CharField(max_length=64, default="UTC")
+    # The zone that held before, and the end of its last day.
+    previous_timezone = models.CharField(max_length=64, blank=True, default="")
+    timezone_since = models.DateTimeField(null=True, blank=True)
     four_eyes = models.BooleanField(default=False)
     digest_hour = models.PositiveSmallIntegerField(default=8)
     quiet_hours = models.JSONField(default=dict, blank=True)

@@ -16,6 +16,11 @@ class Caller:
     role: Role
     token: UUID | None = None
 
+    @property
+    def may_propose_anywhere(self) -> bool:
+        """Integrations see no account, and may propose something for each."""
+        return self.role is Role.INTEGRATION
+
 
 def caller_of(request: Any) -> Caller:
     """The caller that a door has let in."""

@@ -9,6 +9,17 @@ COMMANDS = {
     "verify_ledger": ["--tenant", "--json"],
     "prove": ["--execution", "--key"],
     "verify_isolation": ["--json"],
+    "kill_switch": [
+        "on",
+        "off",
+        "list",
+        "--tenant",
+        "--account",
+        "--action-type",
+        "--tool",
+        "--reason",
+    ],
+    "policy": ["test", "simulate", "activate", "rollback"],
 }
 
 MAKE_TARGETS = ["run", "test", "setup", "lint", "fmt", "bench", "chaos", "docs"]
@@ -35,6 +46,7 @@ VARIABLES = {
     "VAR_DIR",
     "TICK_SECONDS",
     "SEAL_SECONDS",
+    "EGRESS_ALLOW",
     "EMAIL_URL",
 }
 
@@ -43,7 +55,25 @@ ROUTES = {
     "accounts/": ["GET", "POST"],
     "accounts/{id}/": ["GET"],
     "accounts/{id}/timeline/": ["GET"],
+    "intents/": ["GET", "POST"],
+    "intents/{id}/": ["GET"],
     "intents/{id}/explanation/": ["GET"],
+    "modes/": ["GET", "POST"],
+    "budgets/": ["GET", "POST"],
+    "budgets/usage/": ["GET"],
+    "kill-switches/": ["GET"],
+    "kill-switches/engage/": ["POST"],
+    "kill-switches/release/": ["POST"],
+    "kill-switches/{id}/certificate/": ["GET"],
+    "action-types/": ["GET", "POST"],
+    "action-types/{id}/": ["GET", "PUT"],
+    "opt-ins/": ["GET", "POST"],
+    "policy/bundles/": ["GET", "POST"],
+    "policy/bundles/{id}/activate/": ["POST"],
+    "policy/simulate/": ["POST"],
+    "policy/simulate/{id}/": ["GET"],
+    "policy/evaluate/": ["POST"],
+    "policy/data/": ["GET", "PUT"],
     "executions/{id}/explanation/": ["GET"],
     "ledger/": ["GET"],
     "ledger/{id}/proof/": ["GET"],
@@ -65,7 +95,23 @@ OUTSIDE = [
     "/login/",
 ]
 
-STATUSES = {"ledger.models.Export.Status": ["PENDING", "COMPLETED", "FAILED"]}
+STATUSES = {
+    "ledger.models.Export.Status": ["PENDING", "COMPLETED", "FAILED"],
+    "autonomy.models.Intent.Status": [
+        "PROPOSED",
+        "AWAITING_APPROVAL",
+        "APPROVED",
+        "EXECUTING",
+        "IN_DOUBT",
+        "BLOCKED",
+        "REJECTED",
+        "EXPIRED",
+        "SUCCEEDED",
+        "FAILED",
+        "UNDONE",
+        "CANCELLED",
+    ],
+}
 
 ROLES = ["SELLER", "APPROVER", "ADMIN", "AUDITOR", "INTEGRATION"]
 
@@ -93,6 +139,22 @@ SHAPES = {
         "next_poll_at",
     },
     "ledger/": {"id", "sequence", "kind", "at", "actor", "subjects", "data"},
+    "modes/": {"id", "account", "action_type", "mode"},
+    "budgets/": {"id", "account", "seller", "action_type", "each", "limit_per_day"},
+    "action-types/": {
+        "key",
+        "tier",
+        "risk_level",
+        "external_contact",
+        "touches",
+        "reversal",
+        "idempotent",
+        "schema",
+        "example",
+        "tool",
+        "min_confidence",
+    },
+    "policy/data/": {"allowlist", "min_confidence", "amount_caps", "hours"},
     "settings/": {
         "timezone",
         "four_eyes",
@@ -113,4 +175,4 @@ SEED = {
     "webhook": {"connector_id", "secret"},
 }
 
-AUDIT_VIEWS = ["ledger"]
+AUDIT_VIEWS = ["ledger", "intents", "executions", "budgets", "kill_switches"]

@@ -1,7 +1,6 @@
 """L3, L4: many writers at once lose nothing and fork nothing; the sealer keeps up."""
 
 import multiprocessing
-import os
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,28 +15,10 @@ from ledger.scope import tenant_scope
 from ledger.seal import seal_due, seal_tenant
 from ledger.verify import verify_tenant
 from tests.ledger.conftest import START, facts
+from tests.races import alone, in_processes
 
 WRITERS = 20
 EACH = 40
-
-
-def in_processes(count: int, work: Callable[..., None], *args: object) -> None:
-    """Run in real processes, each with a connection of its own."""
-    connections.close_all()
-    context = multiprocessing.get_context("fork")
-    crew = [context.Process(target=_alone, args=(work, *args)) for _ in range(count)]
-    for one in crew:
-        one.start()
-    for one in crew:
-        one.join(120)
-    assert [one.exitcode for one in crew] == [0] * count
-
-
-def _alone(work: Callable[..., None], *args: object) -> None:
-    connections.close_all()
-    work(*args)
-    connections.close_all()
-    os._exit(0)
 
 
 def _write(tenant: UUID) -> None:
@@ -122,7 +103,7 @@ def test_a_killed_sealer_leaves_all_or_nothing(db: None) -> None:
     context = multiprocessing.get_context("fork")
     for pause in (0.02, 0.05, 0.1, 0.15):
         sealer = context.Process(
-            target=_alone, args=(lambda: seal_tenant(tenant, now=START),)
+            target=alone, args=(lambda: seal_tenant(tenant, now=START),)
         )
         sealer.start()
         time.sleep(pause)
@@ -153,7 +134,7 @@ def _keep_up(seconds: float, per_second: int) -> float:
     context = multiprocessing.get_context("fork")
     writers = [
         context.Process(
-            target=_alone, args=(_keep_writing, tenants, per_second // 2, seconds)
+            target=alone, args=(_keep_writing, tenants, per_second // 2, seconds)
         )
         for _ in range(2)
     ]
@@ -213,8 +194,8 @@ def test_no_false_alarm_while_others_write_and_seal(db: None) -> None:
     connections.close_all()
     context = multiprocessing.get_context("fork")
     crew = [
-        context.Process(target=_alone, args=(_keep_writing, [tenant], 1000, 4.0)),
-        context.Process(target=_alone, args=(_seal_on, [tenant], 4.0)),
+        context.Process(target=alone, args=(_keep_writing, [tenant], 1000, 4.0)),
+        context.Process(target=alone, args=(_seal_on, [tenant], 4.0)),
     ]
     for one in crew:
         one.start()

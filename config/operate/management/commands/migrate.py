@@ -19,11 +19,15 @@ class Command(migrate.Command):
         "owner, grant rights."
     )
 
+    # Some checks ask the database, which may not let us in before the roles are there.
+    requires_system_checks = ()
+
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             for line in prepare_roles(settings.ENV):
                 self.stderr.write(f"migrate: {line}")
             options["database"] = "owner"
+            self.check(databases=["owner"])
             super().handle(*args, **options)
             grant()
         except (NoConnection, OperationalError) as error:

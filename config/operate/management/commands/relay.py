@@ -13,7 +13,8 @@ from django.db import DatabaseError, close_old_connections, connection
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from config.operate.tasks import pulse, write_exports
+from autonomy import simulate
+from config.operate.tasks import pulse, run_simulations, write_exports
 from ledger.errors import NoSigningKey
 from ledger.export import due_exports
 from ledger.seal import seal_due
@@ -65,3 +66,5 @@ class Command(BaseCommand):
             pulse.apply_async(retry=False, ignore_result=True)
             if due_exports(now=now):
                 write_exports.apply_async(retry=False, ignore_result=True)
+            if simulate.due(now=now):
+                run_simulations.apply_async(retry=False, ignore_result=True)

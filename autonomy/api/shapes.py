@@ -1,0 +1,94 @@
+"""What the doors of autonomy have in common: verdicts, scopes, refusals of bundles."""
+
+from typing import Any
+from uuid import UUID
+
+from rest_framework import serializers
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+
+from autonomy.errors import BundleRefused
+from autonomy.rules.verdict import Decision
+from ledger.doors import StrictSerializer
+from perception.accounts import visible_to
+from perception.models import Account
+from perception.rules.callers import caller_of
+
+DECISIONS = [decision.value for decision in Decision]
+
+
+class LayerOut(serializers.Serializer[Any]):
+    layer = serializers.CharField()
+    decision = serializers.ChoiceField(choices=DECISIONS)
+    reason = serializers.CharField()
+    clause = serializers.CharField()
+    explanation = serializers.CharField()
+
+
+class VerdictOut(serializers.Serializer[Any]):
+    """What all layers together say."""
+
+    decision = serializers.ChoiceField(choices=DECISIONS)
+    reason = serializers.CharField()
+    policy_clause = serializers.CharField()
+    explanation = serializers.CharField()
+    policy_version = serializers.CharField()
+    layers = LayerOut(many=True)
+    would_be_automatic_if = serializers.ListField(child=serializers.CharField())
+
+
+class Named(StrictSerializer):
+    """Which action on what."""
+
+    account = serializers.CharField(
+        max_length=200, help_text="The id or the external id of an account."
+    )
+    action_type = serializers.CharField(max_length=64)
+    rationale = serializers.CharField(required=False, allow_blank=True, max_length=2000)
+    opportunity = serializers.UUIDField(required=False, allow_null=True)
+    contact = serializers.UUIDField(required=False, allow_null=True)
+    evidence = serializers.ListField(
+        child=serializers.CharField(max_length=200), required=False, max_length=100
+    )
+
+
+class IntentIn(Named):
+    """An action that somebody proposes."""
+
+    parameters = serializers.DictField()
+    confidence = serializers.FloatField(min_value=0, max_value=1)
+    risk_level = serializers.ChoiceField(
+        choices=["MINIMAL", "LOW", "MEDIUM", "HIGH"],
+        required=False,
+        allow_null=True,
+        help_text="May raise the registry's risk, never lower it.",
+    )
+
+
+def account_for(request: Request, named: str) -> Account:
+    """The account that a body names, among those that the caller sees."""
+    caller = caller_of(request)
+    accounts = Account.objects.filter(tenant_id=caller.tenant)
+    if not caller.may_propose_anywhere:
+        accounts = visible_to(caller)
+    try:
+        found = accounts.filter(pk=UUID(named)).first()
+    except ValueError:
+        found = None
+    found = found or accounts.filter(external_id=named).first()
+    if found is None:
+        raise NotFound("There is no such account.")
+    return found
+
+
+def faults(refusal: BundleRefused) -> serializers.ValidationError:
+    """Every fault of a bundle, each at its place."""
+    return serializers.ValidationError(
+        {
+            fault.where: serializers.ErrorDetail(
+                f"line {fault.line}, column {fault.column}: {fault.message}",
+                code="bundle_fault",
+            )
+            for fault in refusal.faults
+        }
+    )

@@ -1,0 +1,125 @@
+"""Budgets: all that apply are consumed, or none; what was not used comes back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Q
+from uuid_utils.compat import uuid7
+
+from autonomy.models import Budget, BudgetUse
+from autonomy.rules.facts import BudgetLine
+from ledger.scope import current_tenant
+from perception.models import Account, Tenant
+from perception.rules.days import local_day, zone_at
+
+_CONSUME = """
+SELECT autonomy_consume(%s, %s, %s, %s, %s::uuid[], %s::uuid[], %s::int[])
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """What was consumed, and the moment at which, in the order of all consumers."""
+
+    receipt: UUID
+    at: datetime
+
+
+def consume(lines: Sequence[BudgetLine], *, intent: UUID, day: date) -> Taken | None:
+    """Take one out of every budget, in the transaction at hand; None: one is empty."""
+    receipt: UUID = uuid7()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _CONSUME,
+            [
+                str(current_tenant()),
+                str(intent),
+                day,
+                str(receipt),
+                [line.budget for line in lines],
+                [line.key for line in lines],
+                [line.limit for line in lines],
+            ],
+        )
+        (at,) = cursor.fetchone()
+    return Taken(receipt=receipt, at=at) if at else None
+
+
+def give_back(intent: UUID) -> UUID | None:
+    """Return what an intent took, if it took anything and nothing was started."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT autonomy_give_back(%s, %s)", [str(current_tenant()), str(intent)]
+        )
+        (receipt,) = cursor.fetchone()
+    return UUID(str(receipt)) if receipt else None
+
+
+def today(*, now: datetime) -> date:
+    """The day that budgets count in, of the tenant in scope."""
+    tenant = Tenant.objects.get(pk=current_tenant())
+    zone = zone_at(
+        now,
+        timezone=tenant.timezone,
+        previous=tenant.previous_timezone,
+        since=tenant.timezone_since,
+    )
+    return local_day(now, zone)
+
+
+def usage(*, account: Account | None, now: datetime) -> list[dict[str, Any]]:
+    """What each budget has left today; for an account, those that apply to it."""
+    day = today(now=now)
+    budgets = Budget.objects.filter(tenant_id=current_tenant(), is_active=True)
+    if account is not None:
+        budgets = budgets.filter(Q(account=None) | Q(account=account)).filter(
+            Q(seller=None) | Q(seller_id=account.owner_id)
+        )
+    budgets = budgets.order_by("id")
+    used: dict[UUID, dict[UUID, int]] = {}
+    for use in BudgetUse.objects.filter(tenant_id=current_tenant(), day=day):
+        used.setdefault(use.budget_id, {})[use.key] = use.used
+    return [
+        _usage(budget, key, count, day)
+        for budget in budgets
+        for key, count in _counts(budget, used.get(budget.id, {}), account)
+    ]
+
+
+def _counts(
+    budget: Budget, used: dict[UUID, int], account: Account | None
+) -> list[tuple[UUID | None, int]]:
+    """For whom a budget counts, and how much; an unused one is shown once."""
+    if account is None:
+        return list(used.items()) or [(budget.account_id or budget.seller_id, 0)]
+    key = account.owner_id if _by_seller(budget) else account.id
+    if not (_by_seller(budget) or budget.account_id or budget.each):
+        key = budget.tenant_id
+    return [(key, used.get(key, 0))] if key else []
+
+
+def _by_seller(budget: Budget) -> bool:
+    return budget.each == Budget.Each.SELLER or budget.seller_id is not None
+
+
+def _usage(budget: Budget, key: UUID | None, used: int, day: date) -> dict[str, Any]:
+    whom = "seller" if _by_seller(budget) else "account"
+    is_whole = not (budget.account_id or budget.seller_id or budget.each)
+    parts = [] if is_whole else [whom]
+    if budget.action_type:
+        parts.append("action_type")
+    return {
+        "budget": budget.id,
+        "scope": "+".join(parts) or "tenant",
+        "account": None if is_whole or whom == "seller" else key,
+        "seller": key if not is_whole and whom == "seller" else None,
+        "action_type": budget.action_type,
+        "limit": budget.limit_per_day,
+        "used": used,
+        "remaining": max(0, budget.limit_per_day - used),
+        "day": day,
+    }

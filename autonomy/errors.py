@@ -1,0 +1,97 @@
+"""What autonomy refuses, said by the class that is raised."""
+
+from collections.abc import Sequence
+
+from autonomy.rules.bundles import Fault
+
+
+class AutonomyError(Exception):
+    """Autonomy refused."""
+
+    def __init__(self, detail: str = "") -> None:
+        said = type(self).__doc__ or type(self).__name__
+        super().__init__(f"{said} {detail}".rstrip())
+        self.detail = detail
+
+
+class BundleRefused(AutonomyError):
+    """The policy bundle cannot be used as it stands."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        first = faults[0]
+        super().__init__(
+            f"{first.where}, line {first.line}, column {first.column}: {first.message}"
+        )
+        self.faults = tuple(faults)
+
+
+class NoSuchActionType(AutonomyError):
+    """There is no such action type."""
+
+
+class AlreadyRegistered(AutonomyError):
+    """There is an action type of this key already."""
+
+
+class LoosensTier(AutonomyError):
+    """A tier may only become stricter."""
+
+
+class WrongParameters(AutonomyError):
+    """The parameters do not fit the action type's schema."""
+
+
+class NoSuchTarget(AutonomyError):
+    """What the intent names is not there, or belongs to another account."""
+
+
+class NoSuchScope(AutonomyError):
+    """The scope names something that is not there."""
+
+
+class NeedsTarget(AutonomyError):
+    """This scope needs a target, or takes none."""
+
+
+class NotEngaged(AutonomyError):
+    """This kill switch is not engaged."""
+
+
+class BudgetSpent(AutonomyError):
+    """A budget that applies is used up."""
+
+
+class NoPermit(AutonomyError):
+    """There is no valid permit for this action."""
+
+
+class NotHeld(AutonomyError):
+    """Something that the permit rested on no longer holds."""
+
+
+class Stopped(AutonomyError):
+    """A kill switch is on."""
+
+
+class BundleFails(AutonomyError):
+    """The bundle does not pass its own tests, or breaks a theorem."""
+
+
+class NeedsSimulation(AutonomyError):
+    """Activation needs a completed simulation of this bundle."""
+
+
+class NeedsSecondPerson(AutonomyError):
+    """This widens autonomy: another person must activate it too."""
+
+
+class NothingToRollBack(AutonomyError):
+    """There is no earlier policy to go back to."""
+
+
+class SimulationTooLong(AutonomyError):
+    """The stretch of time is too long for one simulation."""
+
+
+class NotForOutreach(AutonomyError):
+    """The profile is for outreach of the autonomous tier only."""

@@ -1,0 +1,197 @@
+"""The start of an act: permit, switches, mode, stage and policy are checked again."""
+
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from autonomy import approve, budget, permits, switchboard
+from autonomy.errors import NoPermit
+from autonomy.facts import Answer, read
+from autonomy.models import Execution, Intent, Permit
+from autonomy.rules.facts import BudgetLine
+from autonomy.rules.recheck import objections
+from autonomy.rules.verdict import Decision, Judgement, Verdict
+from ledger.record import Actor, Fact, record_all
+from ledger.rules.kinds import Kind
+from ledger.scope import current_tenant
+
+EXPIRED = Intent.Status.EXPIRED
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """What became of the attempt to start: an execution, or why there is none."""
+
+    execution: Execution | None
+    reason: str
+
+
+def start(intent: UUID) -> Start:
+    """Spend an approved intent's permit and start it, in the transaction at hand.
+
+    The lock comes first and alone: a switch engaged before it is seen after it.
+    """
+    switchboard.hold()
+    held = _claimed(intent)
+    if held is None:
+        return Start(execution=None, reason="NOT_APPROVED")
+    permit = Permit.objects.select_related("verdict").get(
+        tenant_id=current_tenant(), intent=held, spent_at=None, voided_at=None
+    )
+    answer = read(approve.question_about(held), tenant=current_tenant())
+    if answer.facts.switches is None or any(
+        not switch.returning for switch in answer.facts.switches
+    ):
+        return Start(execution=None, reason="STOPPED")
+    try:
+        permits.check(permit, held, at=answer.at)
+    except NoPermit as refusal:
+        return _withdrawn(held, permit, answer, EXPIRED, str(refusal), [])
+    renewed, stated = _renewed(held, permit, answer)
+    verdict = approve.judge_on(renewed)
+    found = objections(permit.verdict.layers, verdict, source=str(permit.source))
+    if found:
+        return _sent_back(held, permit, renewed, verdict, found, stated)
+    return _started(held, permit, answer, stated)
+
+
+def _claimed(intent: UUID) -> Intent | None:
+    """The intent, for this transaction alone, if it still waits to be started."""
+    return (
+        Intent.objects.select_for_update()
+        .filter(tenant_id=current_tenant(), pk=intent, status=Intent.Status.APPROVED)
+        .first()
+    )
+
+
+def _renewed(
+    intent: Intent, permit: Permit, answer: Answer
+) -> tuple[Answer, list[Fact]]:
+    """A receipt covers one day: on a later one the budget is taken anew.
+
+    What this act holds already counts as left; what it cannot get, as used up.
+    """
+    receipt, lines = permit.receipt, answer.facts.budgets
+    if receipt is None:
+        return answer, []
+    if receipt.day == answer.day:
+        held = tuple(replace(line, used=0) for line in lines if line.limit > 0)
+        return _with_budgets(answer, held), []
+    budget.give_back(intent.id)
+    stated = [_returned(intent, receipt.id, "DAY_OVER")]
+    taken = budget.consume(lines, intent=intent.id, day=answer.day)
+    if taken is None:
+        spent = tuple(replace(line, used=line.limit) for line in lines)
+        return _with_budgets(answer, spent), stated
+    stated.append(approve.consumed(intent, answer, taken))
+    return answer, stated
+
+
+def _with_budgets(answer: Answer, budgets: tuple[BudgetLine, ...]) -> Answer:
+    return replace(answer, facts=replace(answer.facts, budgets=budgets))
+
+
+def _started(
+    intent: Intent, permit: Permit, answer: Answer, stated: list[Fact]
+) -> Start:
+    automatic = permit.source == Permit.Source.POLICY
+    permit.spent_at = answer.at
+    permit.save(update_fields=["spent_at"])
+    execution = Execution.objects.create(
+        tenant_id=current_tenant(),
+        intent=intent,
+        permit=permit,
+        account_id=intent.account_id,
+        seller_id=answer.seller,
+        action_type=intent.action_type,
+        tool=answer.action.traits.tool if answer.action else "",
+        plan_type=intent.plan_type,
+        status=Execution.Status.STARTED,
+        auto_executed=automatic,
+        approval_source=permit.source,
+        started_at=answer.at,
+    )
+    _move(intent, Intent.Status.EXECUTING, answer)
+    subjects = {
+        "account": intent.account_id,
+        "intent": intent.id,
+        "execution": execution.id,
+    }
+    data = {
+        "auto_executed": automatic,
+        "approval_source": str(permit.source),
+        "tool": execution.tool,
+        "epoch": answer.epoch,
+    }
+    stated += [
+        Fact(kind=Kind.PERMIT_SPENT, subjects={**subjects, "permit": permit.id}),
+        Fact(kind=Kind.EXECUTION_STARTED, subjects=subjects, data=data),
+    ]
+    record_all(stated, now=answer.at)
+    return Start(execution=execution, reason="")
+
+
+def _sent_back(
+    intent: Intent,
+    permit: Permit,
+    answer: Answer,
+    verdict: Verdict,
+    found: list[Judgement],
+    stated: list[Fact],
+) -> Start:
+    """What no longer holds goes back to a person, with the difference shown."""
+    judged = approve.Judged(verdict=verdict, answer=answer, taken=None)
+    approve.keep(intent, judged, is_first=False)
+    blocked = verdict.decision is Decision.BLOCK
+    status = Intent.Status.BLOCKED if blocked else Intent.Status.AWAITING_APPROVAL
+    stated.append(_judged_again(intent, verdict, answer, found))
+    return _withdrawn(intent, permit, answer, status, found[0].reason, stated)
+
+
+def _withdrawn(
+    intent: Intent,
+    permit: Permit,
+    answer: Answer,
+    status: Intent.Status,
+    reason: str,
+    stated: list[Fact],
+) -> Start:
+    permit.voided_at = answer.at
+    permit.save(update_fields=["voided_at"])
+    _move(intent, status, answer)
+    if (receipt := budget.give_back(intent.id)) is not None:
+        stated.append(_returned(intent, receipt, reason))
+    record_all(stated, now=answer.at)
+    return Start(execution=None, reason=reason)
+
+
+def _returned(intent: Intent, receipt: UUID, reason: str) -> Fact:
+    return Fact(
+        kind=Kind.BUDGET_RETURNED,
+        subjects={
+            "account": intent.account_id,
+            "intent": intent.id,
+            "receipt": receipt,
+        },
+        data={"reason": reason},
+    )
+
+
+def _judged_again(
+    intent: Intent, verdict: Verdict, answer: Answer, found: list[Judgement]
+) -> Fact:
+    return Fact(
+        kind=Kind.INTENT_JUDGED,
+        by=Actor(type="policy", id=verdict.policy_version),
+        subjects={"account": intent.account_id, "intent": intent.id},
+        data={
+            **verdict.stated(),
+            "facts": answer.facts.sealed(),
+            "epoch": answer.epoch,
+            "no_longer_holds": [each.stated() for each in found],
+        },
+    )
+
+
+def _move(intent: Intent, status: Intent.Status, answer: Answer) -> None:
+    intent.status, intent.updated_at = status, answer.at
+    intent.save(update_fields=["status", "updated_at"])

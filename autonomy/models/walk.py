@@ -1,0 +1,203 @@
+"""What a signal walks through, from a proposal to what came of it."""
+
+from typing import ClassVar
+
+from django.db import models
+from uuid_utils.compat import uuid7
+
+from autonomy.rules.catalogue import HARD_STOPS
+from autonomy.rules.verdict import Decision
+from ledger.models import APPEND_ONLY
+from perception.models import Tenant
+from perception.models.world import of_tenant, within_tenant
+
+
+class Intent(models.Model):
+    """One proposed action, and how far it has come."""
+
+    class Status(models.TextChoices):
+        PROPOSED = "PROPOSED"
+        AWAITING_APPROVAL = "AWAITING_APPROVAL"
+        APPROVED = "APPROVED"
+        EXECUTING = "EXECUTING"
+        IN_DOUBT = "IN_DOUBT"
+        BLOCKED = "BLOCKED"
+        REJECTED = "REJECTED"
+        EXPIRED = "EXPIRED"
+        SUCCEEDED = "SUCCEEDED"
+        FAILED = "FAILED"
+        UNDONE = "UNDONE"
+        CANCELLED = "CANCELLED"
+
+    class Origin(models.TextChoices):
+        SIGNAL = "signal"
+        RITUAL = "ritual"
+        PLAN = "plan"
+        AGENT = "agent"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(Tenant, models.PROTECT, db_index=False)
+    account = within_tenant("perception.Account", related_name="intents")
+    opportunity = within_tenant("perception.Opportunity", null=True, related_name="+")
+    contact = within_tenant("perception.Contact", null=True, related_name="+")
+    run_id = models.UUIDField(null=True)
+    origin = models.CharField(max_length=8, choices=Origin)
+    plan_type = models.CharField(max_length=64, blank=True, default="")
+    action_type = models.CharField(max_length=64)
+    parameters = models.JSONField()
+    confidence = models.FloatField(null=True)
+    risk_level = models.CharField(max_length=16, blank=True, default="")
+    rationale = models.CharField(max_length=2000, blank=True, default="")
+    evidence = models.JSONField(default=list)
+    tainted = models.BooleanField(default=False)
+    # As the registry had it when this was proposed: it counts for caps of contact.
+    reaches_out = models.BooleanField(default=False)
+    status = models.CharField(max_length=20, choices=Status)
+    proposed_by = within_tenant("perception.Membership", null=True, related_name="+")
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [of_tenant("id", name="intent_id")]
+        indexes = [
+            models.Index(fields=["tenant", "-id"], name="intent_page"),
+            models.Index(fields=["tenant", "account", "-id"], name="intent_account"),
+            models.Index(fields=["tenant", "status", "-id"], name="intent_status"),
+            models.Index(
+                fields=["tenant", "account", "created_at"],
+                name="intent_reach",
+                condition=models.Q(reaches_out=True),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action_type} {self.status}"
+
+
+class Verdict(models.Model):
+    """What every layer said of an intent, and the sealed facts that they looked at."""
+
+    rights: ClassVar = APPEND_ONLY
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(Tenant, models.PROTECT, db_index=False)
+    intent = within_tenant("Intent", related_name="verdicts")
+    facts = models.JSONField()
+    decision = models.CharField(
+        max_length=16, choices=[(each.value, each.value) for each in Decision]
+    )
+    reason = models.CharField(max_length=64)
+    policy_clause = models.CharField(max_length=128)
+    explanation = models.CharField(max_length=1000)
+    policy_version = models.CharField(max_length=128)
+    layers = models.JSONField()
+    would_be_automatic_if = models.JSONField(default=list)
+    judged_at = models.DateTimeField()
+    # The verdict on the proposal itself; later ones come of edits and of starts.
+    is_first = models.BooleanField(default=True)
+
+    class Meta:
+        constraints = [of_tenant("id", name="verdict_id")]
+        indexes = [
+            models.Index(fields=["tenant", "intent", "-id"], name="verdict_newest"),
+            models.Index(fields=["tenant", "judged_at", "id"], name="verdict_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.decision} {self.reason}"
+
+
+class Permit(models.Model):
+    """Leave to do one exact action once. Without one, no tool acts."""
+
+    class Source(models.TextChoices):
+        POLICY = "POLICY"
+        HUMAN = "HUMAN"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(Tenant, models.PROTECT, db_index=False)
+    intent = within_tenant("Intent", related_name="permits")
+    verdict = within_tenant("Verdict", related_name="+")
+    receipt = within_tenant("Receipt", null=True, related_name="+")
+    source = models.CharField(max_length=6, choices=Source)
+    approved_by = within_tenant("perception.Membership", null=True, related_name="+")
+    action_type = models.CharField(max_length=64)
+    action_digest = models.CharField(max_length=71)
+    facts_digest = models.CharField(max_length=71)
+    policy_version = models.CharField(max_length=128)
+    epoch = models.CharField(max_length=48)
+    minted_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    spent_at = models.DateTimeField(null=True)
+    voided_at = models.DateTimeField(null=True)
+    seal = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = [
+            of_tenant("id", name="permit_id"),
+            of_tenant(
+                "intent",
+                name="permit_open",
+                condition=models.Q(spent_at__isnull=True, voided_at__isnull=True),
+            ),
+            # No edit of policy, no bug and no person can permit these.
+            models.CheckConstraint(
+                condition=~models.Q(action_type__in=HARD_STOPS),
+                name="permit_never_for_hard_stops",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(spent_at__isnull=True)
+                | models.Q(voided_at__isnull=True),
+                name="permit_one_end",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(source="POLICY", approved_by__isnull=True)
+                | models.Q(source="HUMAN", approved_by__isnull=False),
+                name="permit_source",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.action_type}"
+
+
+class Execution(models.Model):
+    """One action being done, or done. One for each intent, but for replays."""
+
+    class Status(models.TextChoices):
+        STARTED = "STARTED"
+        SUCCEEDED = "SUCCEEDED"
+        FAILED = "FAILED"
+        IN_DOUBT = "IN_DOUBT"
+        UNDONE = "UNDONE"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(Tenant, models.PROTECT, db_index=False)
+    intent = within_tenant("Intent", related_name="executions")
+    permit = within_tenant("Permit", related_name="+")
+    account = within_tenant("perception.Account", related_name="+")
+    seller = within_tenant("perception.Membership", null=True, related_name="+")
+    action_type = models.CharField(max_length=64)
+    tool = models.CharField(max_length=64, blank=True)
+    plan_type = models.CharField(max_length=64, blank=True, default="")
+    status = models.CharField(max_length=12, choices=Status)
+    auto_executed = models.BooleanField()
+    approval_source = models.CharField(max_length=6, choices=Permit.Source)
+    attempts = models.PositiveSmallIntegerField(default=1)
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    outcome = models.JSONField(null=True)
+
+    class Meta:
+        constraints = [
+            of_tenant("id", name="execution_id"),
+            of_tenant("intent", name="execution_once"),
+            of_tenant("permit", name="execution_permit"),
+        ]
+        indexes = [
+            models.Index(fields=["tenant", "-id"], name="execution_page"),
+            models.Index(fields=["tenant", "started_at"], name="execution_started"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action_type} {self.status}"

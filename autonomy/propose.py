@@ -1,0 +1,114 @@
+"""Anybody may propose an action: it is checked, kept, and judged at once."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from jsonschema import Draft202012Validator, FormatChecker
+
+from autonomy import registry
+from autonomy.approve import approve
+from autonomy.errors import NoSuchTarget, WrongParameters
+from autonomy.models import ActionRow, Intent
+from autonomy.permits import digest
+from autonomy.rules.actions import ActionType, normalise
+from ledger.record import Actor, Fact, Secret, record
+from ledger.rules.kinds import Kind
+from ledger.scope import current_tenant
+from perception.models import Account, Contact, Opportunity
+
+FORMATS = FormatChecker(formats=("date", "uuid"))
+
+
+@FORMATS.checks("date-time", raises=ValueError)  # type: ignore[untyped-decorator]
+def _is_moment(value: object) -> bool:
+    return not isinstance(value, str) or bool(datetime.fromisoformat(value).tzinfo)
+
+
+def propose(
+    given: Mapping[str, Any],
+    account: Account,
+    *,
+    origin: str,
+    by: Actor,
+    member: UUID | None,
+    now: datetime,
+) -> Intent:
+    """Keep a proposal and judge it; what the verdict says happens at once."""
+    key = normalise(given["action_type"])
+    action = known_type(key)
+    if action is not None:
+        check_parameters(action, given["parameters"])
+    intent = Intent.objects.create(
+        tenant_id=current_tenant(),
+        account=account,
+        opportunity=target(Opportunity, given.get("opportunity"), account),
+        contact=target(Contact, given.get("contact"), account),
+        origin=origin,
+        action_type=key,
+        parameters=given["parameters"],
+        confidence=given["confidence"],
+        risk_level=given.get("risk_level") or "",
+        rationale=given.get("rationale") or "",
+        evidence=given.get("evidence") or [],
+        reaches_out=action is None or action.traits.external_contact,
+        status=Intent.Status.PROPOSED,
+        proposed_by_id=member,
+        created_at=now,
+        updated_at=now,
+    )
+    record(_proposed(intent, by), now=now)
+    approve(intent)
+    return intent
+
+
+def known_type(key: str) -> ActionType | None:
+    """The tenant's type of this key, if it has one."""
+    rows = ActionRow.objects.filter(tenant_id=current_tenant(), key=key)
+    return registry.merge(key, rows.values(*registry.COLUMNS).first())
+
+
+def check_parameters(action: ActionType, parameters: Mapping[str, Any]) -> None:
+    """Refuse parameters outside the type's schema; say where and why."""
+    validator = Draft202012Validator(dict(action.schema), format_checker=FORMATS)
+    error = next(iter(validator.iter_errors(dict(parameters))), None)
+    if error is not None:
+        where = ".".join(str(part) for part in error.path)
+        raise WrongParameters(f"{where}: {error.message}." if where else error.message)
+
+
+def target(model: Any, id_: UUID | None, account: Account) -> Any:
+    """The deal or person that an intent names; it must belong to the account."""
+    if id_ is None:
+        return None
+    found = model.objects.filter(
+        tenant_id=current_tenant(), account=account, pk=id_
+    ).first()
+    if found is None:
+        noun = model._meta.verbose_name
+        raise NoSuchTarget(f"The account has no {noun} with the id {id_}.")
+    return found
+
+
+def _proposed(intent: Intent, by: Actor) -> Fact:
+    """What was proposed; words about a person are committed to, not shown."""
+    words = {"parameters": intent.parameters, "rationale": intent.rationale}
+    private = (
+        [Secret(person=intent.contact_id, field="words", value=words)]
+        if intent.contact_id
+        else []
+    )
+    return Fact(
+        kind=Kind.INTENT_PROPOSED,
+        by=by,
+        subjects={"account": intent.account_id, "intent": intent.id},
+        data={
+            "action_type": intent.action_type,
+            "origin": intent.origin,
+            "confidence": intent.confidence,
+            "risk_level": intent.risk_level,
+            "parameters_digest": digest(intent.parameters),
+        },
+        private=private,
+    )

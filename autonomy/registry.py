@@ -1,0 +1,165 @@
+"""Action types as a tenant has them: the frozen core, tightened, and its own beside it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from autonomy.errors import AlreadyRegistered, LoosensTier, NoSuchActionType
+from autonomy.models import ActionRow
+from autonomy.rules.actions import ActionType, Traits, may_tighten, normalise
+from autonomy.rules.catalogue import CORE
+from ledger.record import Fact, record
+from ledger.rules.kinds import Kind
+from ledger.scope import current_tenant
+from perception.members import person_acting
+from perception.rules.callers import Caller
+
+Row = Mapping[str, Any]
+COLUMNS = ("key", "tier", "tool", "min_confidence", "declared")
+
+
+def all_types() -> list[ActionType]:
+    """Every type of the tenant in scope, the core first."""
+    rows = {
+        row["key"]: row
+        for row in ActionRow.objects.filter(tenant_id=current_tenant())
+        .order_by("key")
+        .values(*COLUMNS)
+    }
+    keys = [*CORE, *(key for key in rows if key not in CORE)]
+    merged = (merge(key, rows.get(key)) for key in keys)
+    return [each for each in merged if each is not None]
+
+
+def one_type(key: str) -> ActionType:
+    """One type of the tenant in scope."""
+    wanted = normalise(key)
+    rows = ActionRow.objects.filter(tenant_id=current_tenant(), key=wanted)
+    found = merge(wanted, rows.values(*COLUMNS).first())
+    if found is None:
+        raise NoSuchActionType(f"{key!r} is not the key of one.")
+    return found
+
+
+def merge(key: str, row: Row | None) -> ActionType | None:
+    """The type that a tenant's row makes of the shipped one, or declares."""
+    shipped = CORE.get(key) or _own(key, row)
+    if shipped is None or row is None:
+        return shipped
+    traits = shipped.traits
+    tier = row["tier"] or traits.tier
+    return ActionType(
+        key=key,
+        traits=Traits(
+            # A row that somehow loosens is not believed.
+            tier=tier if may_tighten(traits.tier, tier) else traits.tier,
+            risk_level=traits.risk_level,
+            external_contact=traits.external_contact,
+            touches=traits.touches,
+            reversal=traits.reversal,
+            idempotent=traits.idempotent,
+            tool=traits.tool if row["tool"] is None else row["tool"],
+        ),
+        schema=shipped.schema,
+        example=shipped.example,
+        min_confidence=row["min_confidence"],
+    )
+
+
+def change_type(
+    key: str, given: Mapping[str, Any], *, by: Caller, now: datetime
+) -> ActionType:
+    """Tighten a type, bind it to a tool, raise its minimum; loosening is refused."""
+    before = one_type(key)
+    tier = given.get("tier", before.traits.tier)
+    if not may_tighten(before.traits.tier, tier):
+        raise LoosensTier(f"{before.key} is {before.traits.tier}.")
+    ActionRow.objects.update_or_create(
+        tenant_id=current_tenant(),
+        key=before.key,
+        defaults={
+            "tier": tier,
+            "tool": given.get("tool", before.traits.tool),
+            "min_confidence": given.get("min_confidence", before.min_confidence),
+            "updated_at": now,
+        },
+    )
+    after = one_type(key)
+    if after != before:
+        _state(before.key, _shown(before), _shown(after), by=by, now=now)
+    return after
+
+
+def add_type(given: Mapping[str, Any], *, by: Caller, now: datetime) -> ActionType:
+    """Register a type of the tenant's own beside the core."""
+    key = given["key"]
+    if key in CORE:
+        raise AlreadyRegistered(f"{key} is shipped.")
+    declared = {
+        name: given[name]
+        for name in (
+            "tier", "risk_level", "external_contact", "touches", "reversal",
+            "idempotent", "schema", "example",
+        )
+    }  # fmt: skip
+    try:
+        with transaction.atomic():
+            ActionRow.objects.create(
+                tenant_id=current_tenant(),
+                key=key,
+                tool=given["tool"],
+                min_confidence=given["min_confidence"],
+                declared=declared,
+                updated_at=now,
+            )
+    except IntegrityError as error:
+        raise AlreadyRegistered(f"{key} is one.") from error
+    made = one_type(key)
+    _state(key, None, _shown(made), by=by, now=now)
+    return made
+
+
+def _own(key: str, row: Row | None) -> ActionType | None:
+    if row is None or row["declared"] is None:
+        return None
+    declared = row["declared"]
+    return ActionType(
+        key=key,
+        traits=Traits(
+            tier=declared["tier"],
+            risk_level=declared["risk_level"],
+            external_contact=declared["external_contact"],
+            touches=tuple(declared["touches"]),
+            reversal=declared["reversal"],
+            idempotent=declared["idempotent"],
+            tool=row["tool"] or "",
+        ),
+        schema=declared["schema"],
+        example=declared["example"],
+    )
+
+
+def _shown(action: ActionType) -> dict[str, Any]:
+    return {
+        "tier": action.traits.tier,
+        "tool": action.traits.tool,
+        "min_confidence": action.min_confidence,
+    }
+
+
+def _state(key: str, before: Any, after: Any, *, by: Caller, now: datetime) -> None:
+    record(
+        Fact(
+            kind=Kind.SETTING_CHANGED,
+            by=person_acting(by),
+            data={
+                "setting": "action_type",
+                "key": key,
+                "before": before,
+                "after": after,
+            },
+        ),
+        now=now,
+    )

@@ -1,0 +1,201 @@
+"""Kill switches: engage, release in stages, hold for a start, certify the stop.
+
+A start takes the shared lock in a statement of its own, then reads the boards; engaging
+takes the same lock alone. So no start can come later than the moment that is written
+under the lock when a switch is engaged.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import F
+
+from autonomy.errors import NeedsTarget, NoSuchScope, NotEngaged
+from autonomy.models import Board, HouseBoard, KillSwitch
+from autonomy.rules.actions import normalise
+from autonomy.rules.switches import WHOLE, Scope
+from ledger.record import Actor, Fact, record
+from ledger.rules.kinds import Kind
+from ledger.scope import current_tenant, system_role
+from perception.models import Account, Membership
+
+# How long everything is only proposed after a release, where nobody says otherwise.
+HOLD = timedelta(seconds=60)
+HOUSE = "kill switch"
+
+_SHARED = """
+SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0)),
+       pg_advisory_xact_lock_shared(hashtextextended(%s, 0))
+"""
+_ALONE = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What somebody wants to stop, and why."""
+
+    scope: Scope
+    target: str
+    reason: str
+
+
+def hold() -> None:
+    """Let no switch of the tenant in scope change until this transaction ends.
+
+    Read the boards in a later statement: one statement reads before it locks.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_SHARED, [HOUSE, f"{HOUSE} {current_tenant()}"])
+
+
+def engage(wanted: Wanted, *, by: Actor, now: datetime) -> KillSwitch:
+    """Stop everything that a scope covers; `committed_at` is when nothing starts any more."""
+    target = _target(wanted)
+    _lock(wanted.scope)
+    committed = _clock()
+    switch = KillSwitch.objects.create(
+        tenant_id=current_tenant(),
+        scope=wanted.scope.value,
+        target=target,
+        reason=wanted.reason,
+        engaged_by=by.id,
+        asked_at=min(now, committed),
+        committed_at=committed,
+    )
+    _post(wanted.scope, switch)
+    _state(Kind.SWITCH_ENGAGED, switch, {"reason": wanted.reason}, by=by, now=committed)
+    return switch
+
+
+def release(id_: UUID, reason: str, *, by: Actor, hold: timedelta = HOLD) -> KillSwitch:
+    """Let things start again: first what people approve, after the hold everything.
+
+    Releasing once more ends the hold at once.
+    """
+    found = KillSwitch.objects.filter(tenant_id=current_tenant(), pk=id_)
+    switch = found.first()
+    if switch is None:
+        raise NotEngaged(f"There is none with the id {id_}.")
+    _lock(Scope(switch.scope))
+    switch = found.get()
+    at = _clock()
+    if switch.full_at is not None and switch.full_at <= at:
+        raise NotEngaged(f"It was released at {switch.released_at:%Y-%m-%d %H:%M}.")
+    if switch.released_at is None:
+        switch.released_at, switch.full_at = at, at + hold
+        switch.released_by, switch.release_reason = by.id, reason
+    else:
+        switch.full_at = at
+    switch.save(
+        update_fields=["released_at", "full_at", "released_by", "release_reason"]
+    )
+    _post(Scope(switch.scope), switch)
+    data = {"reason": reason, "full_at": switch.full_at.isoformat()}
+    _state(Kind.SWITCH_RELEASED, switch, data, by=by, now=at)
+    return switch
+
+
+def open_board(tenant: UUID) -> None:
+    """A new tenant's board, with nothing on it; without one nothing could start."""
+    Board.objects.get_or_create(tenant_id=tenant)
+
+
+def _lock(scope: Scope) -> None:
+    """Wait for the starts under way, and keep new ones out until the commit."""
+    name = HOUSE if scope is Scope.GLOBAL else f"{HOUSE} {current_tenant()}"
+    with connection.cursor() as cursor:
+        cursor.execute(_ALONE, [name])
+
+
+def _clock() -> datetime:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        now: datetime = cursor.fetchone()[0]
+    return now
+
+
+def _post(scope: Scope, switch: KillSwitch) -> None:
+    """Write the switch on the board that starts read; what is over is taken off."""
+    if scope is Scope.GLOBAL:
+        with system_role():
+            house = HouseBoard.objects.get(pk=1)
+            HouseBoard.objects.filter(pk=1).update(
+                epoch=F("epoch") + 1, switches=_with(house.switches, switch)
+            )
+        return
+    board, _ = Board.objects.get_or_create(tenant_id=current_tenant())
+    Board.objects.filter(pk=board.pk).update(
+        epoch=F("epoch") + 1, switches=_with(board.switches, switch)
+    )
+
+
+def _with(switches: list[dict[str, Any]], switch: KillSwitch) -> list[dict[str, Any]]:
+    now = switch.released_at or switch.committed_at
+    others = [
+        each
+        for each in switches
+        if each["id"] != str(switch.id)
+        and not (each["full_at"] and datetime.fromisoformat(each["full_at"]) <= now)
+    ]
+    return [*others, _shown(switch)]
+
+
+def _shown(switch: KillSwitch) -> dict[str, Any]:
+    return {
+        "id": str(switch.id),
+        "scope": switch.scope,
+        "target": switch.target,
+        "reason": switch.reason,
+        "full_at": switch.full_at.isoformat() if switch.full_at else None,
+    }
+
+
+def _target(wanted: Wanted) -> str:
+    """What the scope covers, as it is stored; a target must be there to be found."""
+    scope, target = wanted.scope, wanted.target.strip()
+    if scope in WHOLE:
+        if target:
+            raise NeedsTarget(f"{scope.value} covers everything and takes no target.")
+        return ""
+    if not target:
+        raise NeedsTarget(f"Name the {scope.value.replace('_', ' ')} to stop.")
+    match scope:
+        case Scope.ACCOUNT:
+            return _known(Account, target, "account")
+        case Scope.SELLER:
+            return _known(Membership, target, "seller")
+        case Scope.ACTION_TYPE:
+            return normalise(target)
+        case _:
+            return target
+
+
+def _known(model: Any, target: str, noun: str) -> str:
+    try:
+        id_ = UUID(target)
+    except ValueError as error:
+        raise NoSuchScope(f"{target!r} is not the id of an {noun}.") from error
+    if not model.objects.filter(tenant_id=current_tenant(), pk=id_).exists():
+        raise NoSuchScope(f"No {noun} has the id {id_}.")
+    return str(id_)
+
+
+def _state(
+    kind: Kind, switch: KillSwitch, data: Mapping[str, Any], *, by: Actor, now: datetime
+) -> None:
+    subjects = {"kill_switch": switch.id}
+    if switch.scope == Scope.ACCOUNT:
+        subjects["account"] = UUID(switch.target)
+    record(
+        Fact(
+            kind=kind,
+            by=by,
+            subjects=subjects,
+            data={"scope": switch.scope, "target": switch.target, **data},
+        ),
+        now=now,
+    )

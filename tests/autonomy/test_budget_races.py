@@ -1,0 +1,76 @@
+"""A11: a budget is never overspent, by however many processes, killed or not."""
+
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from autonomy.models import BudgetUse, Intent, Permit, Receipt, Verdict
+from ledger.scope import tenant_scope
+from tests.autonomy.conftest import Desk
+from tests.races import FORK, in_processes, started
+
+LIMIT = 10
+
+
+def _propose_together(desk: Desk, barrier: Any) -> None:
+    barrier.wait(60)
+    desk.propose()
+
+
+def test_fifty_processes_on_a_budget_of_ten_get_ten(
+    make_desk: Callable[..., Desk],
+) -> None:
+    desk = make_desk(limit=LIMIT)
+    in_processes(50, _propose_together, desk, FORK.Barrier(50))
+    with tenant_scope(desk.tenant):
+        assert BudgetUse.objects.get().used == LIMIT
+        assert Receipt.objects.filter(returned_at=None).count() == LIMIT
+        assert Permit.objects.count() == LIMIT
+        approved = Intent.objects.filter(status="APPROVED").count()
+        waiting = Intent.objects.filter(status="AWAITING_APPROVAL").count()
+        assert (approved, waiting) == (LIMIT, 50 - LIMIT)
+        reasons = Verdict.objects.exclude(decision="AUTO_EXECUTE")
+        assert set(reasons.values_list("reason", flat=True)) == {"BUDGET_EXHAUSTED"}
+
+
+def test_all_rows_that_apply_are_taken_or_none(make_desk: Callable[..., Desk]) -> None:
+    """The tenant has 100 left, the account 3: three acts, three units of each."""
+    desk = make_desk(limit=100)
+    desk.budget(3, account=desk.account.id)
+    desk.budget(50, each="seller", action_type="create_internal_note")
+    in_processes(12, _propose_together, desk, FORK.Barrier(12))
+    with tenant_scope(desk.tenant):
+        assert list(BudgetUse.objects.values_list("used", flat=True)) == [3, 3, 3]
+        assert Receipt.objects.count() == 3
+
+
+def _propose_for_ever(desk: Desk) -> None:
+    while True:
+        desk.propose()
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_killed_processes_leave_usage_equal_to_what_they_did(
+    make_desk: Callable[..., Desk], seed: int
+) -> None:
+    """Kill -9 in between: never more than the limit, and used = permits that stand."""
+    desk = make_desk(limit=LIMIT)
+    dice = random.Random(seed)
+    for _ in range(4):
+        crew = started(6, _propose_for_ever, desk)
+        for one in crew:
+            time.sleep(dice.uniform(0.005, 0.06))
+            one.kill()
+        for one in crew:
+            one.join(30)
+        with tenant_scope(desk.tenant):
+            used = sum(BudgetUse.objects.values_list("used", flat=True))
+            assert used <= LIMIT
+            assert used == Receipt.objects.filter(returned_at=None).count()
+            assert used == Permit.objects.count()
+            assert used == Intent.objects.filter(status="APPROVED").count()
+    desk_is_usable = desk.propose()
+    assert desk_is_usable.status in ("APPROVED", "AWAITING_APPROVAL")
