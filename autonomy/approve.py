@@ -3,7 +3,11 @@
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+from django.db import transaction
+from uuid_utils.compat import uuid7
+
 from autonomy import budget, facts, permits
+from autonomy.errors import BudgetSpent
 from autonomy.facts import Answer, Question
 from autonomy.models import Intent, Verdict
 from autonomy.policies import policy_of
@@ -21,44 +25,77 @@ ROUNDS = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """A verdict, the read it rests on, and the budget it took."""
+    """A verdict, and the read it rests on."""
 
     verdict: verdicts.Verdict
     answer: Answer
-    taken: budget.Taken | None
 
 
 def approve(intent: Intent) -> Judged:
     """Judge an intent and let follow what must, all in the transaction at hand."""
-    judged = _judged(question_about(intent), intent.id)
-    row = keep(intent, judged)
-    stated = [_stated(intent, row, judged.answer), *_followed(intent, judged, row)]
-    intent.updated_at = judged.answer.at
-    intent.save(update_fields=["status", "updated_at"])
-    record_all(stated, now=judged.answer.at)
+    question = question_about(intent)
+    judged = look(question)
+    for _ in range(ROUNDS):
+        if judged.verdict.decision is not Decision.AUTO_EXECUTE:
+            break
+        try:
+            _let_run(intent, judged)
+        except BudgetSpent:
+            # Somebody was faster: what they left is what counts now.
+            judged = look(question)
+        else:
+            return judged
+    else:
+        judged = _exhausted(judged)
+    _hold(intent, judged)
     return judged
 
 
-def _followed(intent: Intent, judged: Judged, row: Verdict) -> list[Fact]:
-    """Move the intent to where its verdict sends it; what there is to state of it."""
-    answer = judged.answer
-    if judged.taken is not None:
-        intent.status = Intent.Status.APPROVED
-        permit = permits.mint(intent, row, answer, receipt=judged.taken.receipt)
-        return [consumed(intent, answer, judged.taken), permits.minted(permit)]
+def _let_run(intent: Intent, judged: Judged) -> None:
+    """A permit and its budget, or nothing of both. The budget comes last, as others
+    wait for its rows from then on.
+    """
+    answer, receipt = judged.answer, uuid7()
+    with transaction.atomic():
+        row = keep(intent, judged)
+        permit = permits.draw_up(intent, row, answer, receipt=receipt)
+        stated = [
+            _stated(intent, row, answer),
+            consumed(intent, answer, receipt),
+            permits.minted(permit),
+        ]
+        _move(intent, Intent.Status.APPROVED, answer)
+        record_all(stated, now=answer.at)
+        lines = answer.facts.budgets
+        if not budget.consume(lines, intent=intent.id, day=answer.day, receipt=receipt):
+            raise BudgetSpent
+        permit.save(force_insert=True)
+
+
+def _hold(intent: Intent, judged: Judged) -> None:
+    """What does not run by itself waits for a person, or has ended."""
+    answer, row = judged.answer, keep(intent, judged)
+    stated = [_stated(intent, row, answer)]
     if judged.verdict.decision is Decision.BLOCK:
-        intent.status = Intent.Status.BLOCKED
-        return [_blocked(intent, judged)]
-    assists = resolve(answer.facts.modes).mode == "ASSIST"
-    waiting = Intent.Status.AWAITING_APPROVAL
-    intent.status = Intent.Status.PROPOSED if assists else waiting
-    return []
+        status = Intent.Status.BLOCKED
+        stated.append(_blocked(intent, judged))
+    elif resolve(answer.facts.modes).mode == "ASSIST":
+        status = Intent.Status.PROPOSED
+    else:
+        status = Intent.Status.AWAITING_APPROVAL
+    _move(intent, status, answer)
+    record_all(stated, now=answer.at)
+
+
+def _move(intent: Intent, status: Intent.Status, answer: Answer) -> None:
+    intent.status, intent.updated_at = status, answer.at
+    intent.save(update_fields=["status", "updated_at"])
 
 
 def look(question: Question) -> Judged:
     """The verdict on a question, changing nothing."""
     answer = facts.read(question, tenant=current_tenant())
-    return Judged(verdict=judge_on(answer), answer=answer, taken=None)
+    return Judged(verdict=judge_on(answer), answer=answer)
 
 
 def judge_on(answer: Answer) -> verdicts.Verdict:
@@ -85,31 +122,14 @@ def question_about(intent: Intent) -> Question:
 
 def keep(intent: Intent, judged: Judged, *, is_first: bool = True) -> Verdict:
     """The verdict as a row, with the facts that it rests on whole."""
-    found = judged.verdict.stated()
-    at = judged.taken.at if judged.taken else judged.answer.at
     return Verdict.objects.create(
         tenant_id=current_tenant(),
         intent=intent,
         facts=judged.answer.facts.sealed(),
-        judged_at=at,
+        judged_at=judged.answer.at,
         is_first=is_first,
-        **found,
+        **judged.verdict.stated(),
     )
-
-
-def _judged(question: Question, intent: UUID) -> Judged:
-    """A verdict, with its budget taken where it is to run by itself."""
-    judged = look(question)
-    for _ in range(ROUNDS):
-        if judged.verdict.decision is not Decision.AUTO_EXECUTE:
-            return judged
-        answer = judged.answer
-        taken = budget.consume(answer.facts.budgets, intent=intent, day=answer.day)
-        if taken is not None:
-            return replace(judged, taken=taken)
-        # Somebody was faster: what they left is what counts now.
-        judged = look(question)
-    return _exhausted(judged)
 
 
 def _exhausted(judged: Judged) -> Judged:
@@ -117,7 +137,7 @@ def _exhausted(judged: Judged) -> Judged:
     held = judged.answer.facts
     spent = tuple(replace(line, used=line.limit) for line in held.budgets)
     answer = replace(judged.answer, facts=replace(held, budgets=spent))
-    return Judged(verdict=judge_on(answer), answer=answer, taken=None)
+    return Judged(verdict=judge_on(answer), answer=answer)
 
 
 def _stated(intent: Intent, row: Verdict, answer: Answer) -> Fact:
@@ -144,14 +164,14 @@ def _stated(intent: Intent, row: Verdict, answer: Answer) -> Fact:
     )
 
 
-def consumed(intent: Intent, answer: Answer, taken: budget.Taken) -> Fact:
+def consumed(intent: Intent, answer: Answer, receipt: UUID) -> Fact:
     """The fact that an intent took its part of the day's budgets."""
     return Fact(
         kind=Kind.BUDGET_CONSUMED,
         subjects={
             "account": intent.account_id,
             "intent": intent.id,
-            "receipt": taken.receipt,
+            "receipt": receipt,
         },
         data={
             "day": answer.day.isoformat(),

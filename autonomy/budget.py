@@ -1,14 +1,12 @@
 """Budgets: all that apply are consumed, or none; what was not used comes back."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
 from django.db.models import Q
-from uuid_utils.compat import uuid7
 
 from autonomy.models import Budget, BudgetUse
 from autonomy.rules.facts import BudgetLine
@@ -21,17 +19,13 @@ SELECT autonomy_consume(%s, %s, %s, %s, %s::uuid[], %s::uuid[], %s::int[])
 """
 
 
-@dataclass(frozen=True, kw_only=True)
-class Taken:
-    """What was consumed, and the moment at which, in the order of all consumers."""
+def consume(
+    lines: Sequence[BudgetLine], *, intent: UUID, day: date, receipt: UUID
+) -> bool:
+    """Take one out of every budget, or nothing; False where one of them is empty.
 
-    receipt: UUID
-    at: datetime
-
-
-def consume(lines: Sequence[BudgetLine], *, intent: UUID, day: date) -> Taken | None:
-    """Take one out of every budget, in the transaction at hand; None: one is empty."""
-    receipt: UUID = uuid7()
+    Do it last in a transaction: until the commit, others wait for the same rows.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             _CONSUME,
@@ -46,7 +40,7 @@ def consume(lines: Sequence[BudgetLine], *, intent: UUID, day: date) -> Taken | 
             ],
         )
         (at,) = cursor.fetchone()
-    return Taken(receipt=receipt, at=at) if at else None
+    return at is not None
 
 
 def give_back(intent: UUID) -> UUID | None:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+from uuid_utils.compat import uuid7
+
 from autonomy import approve, budget, permits, switchboard
 from autonomy.errors import NoPermit
 from autonomy.facts import Answer, read
@@ -78,11 +80,11 @@ def _renewed(
         return _with_budgets(answer, held), []
     budget.give_back(intent.id)
     stated = [_returned(intent, receipt.id, "DAY_OVER")]
-    taken = budget.consume(lines, intent=intent.id, day=answer.day)
-    if taken is None:
+    anew = uuid7()
+    if not budget.consume(lines, intent=intent.id, day=answer.day, receipt=anew):
         spent = tuple(replace(line, used=line.limit) for line in lines)
         return _with_budgets(answer, spent), stated
-    stated.append(approve.consumed(intent, answer, taken))
+    stated.append(approve.consumed(intent, answer, anew))
     return answer, stated
 
 
@@ -139,7 +141,7 @@ def _sent_back(
     stated: list[Fact],
 ) -> Start:
     """What no longer holds goes back to a person, with the difference shown."""
-    judged = approve.Judged(verdict=verdict, answer=answer, taken=None)
+    judged = approve.Judged(verdict=verdict, answer=answer)
     approve.keep(intent, judged, is_first=False)
     blocked = verdict.decision is Decision.BLOCK
     status = Intent.Status.BLOCKED if blocked else Intent.Status.AWAITING_APPROVAL

@@ -19,8 +19,6 @@ from autonomy.rules.modes import SCOPES
 from autonomy.rules.switches import Act, covering
 from perception.rules.days import local_day, zone_at
 
-ZERO = UUID(int=0)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
@@ -60,13 +58,13 @@ class Answer:
 def read(asked: Question, *, tenant: UUID) -> Answer:
     """Everything that the layers need to know, in one statement."""
     row = read_rows(
-        tenant=str(tenant),
-        account=str(asked.account),
-        opportunity=str(asked.opportunity or ZERO),
-        contact=str(asked.contact or ZERO),
-        type=asked.action_type,
-        intent=str(asked.intent or ZERO),
-        scheduled=asked.origin in ("ritual", "plan"),
+        tenant=tenant,
+        account=asked.account,
+        opportunity=asked.opportunity,
+        contact=asked.contact,
+        intent=asked.intent,
+        action_type=asked.action_type,
+        is_scheduled=asked.origin in ("ritual", "plan"),
     )
     at = datetime.fromisoformat(row["at"])
     zone = _zone(row, at)

@@ -19,7 +19,7 @@ GOOD_FOR = timedelta(days=1)
 PURPOSE = "permit"
 
 
-def mint(
+def draw_up(
     intent: Intent,
     verdict: Verdict,
     answer: Answer,
@@ -28,7 +28,7 @@ def mint(
     approved_by: UUID | None = None,
     good_for: timedelta = GOOD_FOR,
 ) -> Permit:
-    """A permit for exactly this action, on exactly these facts."""
+    """A permit for exactly this action, on exactly these facts; not yet kept."""
     source = Permit.Source.HUMAN if approved_by else Permit.Source.POLICY
     permit = Permit(
         tenant_id=current_tenant(),
@@ -46,7 +46,6 @@ def mint(
         expires_at=answer.at + good_for,
     )
     permit.seal = stamp(PURPOSE, _content(permit))
-    permit.save(force_insert=True)
     return permit
 
 

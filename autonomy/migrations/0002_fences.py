@@ -130,6 +130,112 @@ BEGIN
 END $$;
 """
 
+# Everything that a verdict needs to know, as of one moment of the database's clock. As
+# a function its plan is kept by each connection.
+READ = """
+CREATE FUNCTION autonomy_read(
+    of_tenant uuid, of_account uuid, of_opportunity uuid, of_contact uuid,
+    of_intent uuid, of_type text, is_scheduled boolean
+) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
+BEGIN
+RETURN (
+WITH clock AS (SELECT clock_timestamp() AS at),
+     mine AS (
+         SELECT t.*, clock.at,
+                (clock.at AT TIME ZONE CASE WHEN t.timezone_since > clock.at
+                 THEN t.previous_timezone ELSE t.timezone END)::date AS day
+         FROM perception_tenant t, clock WHERE t.id = of_tenant),
+     whose AS (
+         SELECT a.* FROM perception_account a
+         WHERE a.tenant_id = of_tenant AND a.id = of_account)
+SELECT jsonb_build_object(
+  'at', mine.at,
+  'timezone', mine.timezone, 'previous_timezone', mine.previous_timezone,
+  'timezone_since', mine.timezone_since, 'default_mode', mine.default_mode,
+  'quiet_hours', mine.quiet_hours, 'contact_caps', mine.contact_caps,
+  'digest_hour', mine.digest_hour,
+  'owner', whose.owner_id, 'lifecycle', coalesce(whose.lifecycle, ''),
+  'account_timezone', whose.timezone,
+  'stage', (SELECT o.stage FROM perception_opportunity o
+            WHERE o.tenant_id = of_tenant AND o.id = of_opportunity),
+  'opted_out', (SELECT c.opted_out OR c.erased_at IS NOT NULL FROM perception_contact c
+                WHERE c.tenant_id = of_tenant AND c.id = of_contact),
+  'board', (SELECT b.switches FROM autonomy_board b WHERE b.tenant_id = of_tenant),
+  'epoch', (SELECT b.epoch FROM autonomy_board b WHERE b.tenant_id = of_tenant),
+  'house', (SELECT h.switches FROM autonomy_houseboard h WHERE h.id = 1),
+  'house_epoch', (SELECT h.epoch FROM autonomy_houseboard h WHERE h.id = 1),
+  'action', (SELECT jsonb_build_object('tier', r.tier, 'tool', r.tool,
+               'min_confidence', r.min_confidence, 'declared', r.declared)
+             FROM autonomy_actionrow r
+             WHERE r.tenant_id = of_tenant AND r.key = of_type),
+  'modes', (SELECT coalesce(jsonb_agg(jsonb_build_object(
+               'account', m.account_id, 'type', m.action_type, 'mode', m.mode)), '[]')
+            FROM autonomy_mode m
+            WHERE m.tenant_id = of_tenant AND m.action_type IN ('', of_type)
+              AND (m.account_id IS NULL OR m.account_id = of_account)),
+  'opt_ins', (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                 'account', p.account_id, 'granted', p.granted, 'at', p.at)), '[]')
+              FROM autonomy_optin p
+              WHERE p.tenant_id = of_tenant
+                AND (p.account_id IS NULL OR p.account_id = of_account)),
+  'digests', (SELECT coalesce(jsonb_agg(d.day), '[]') FROM autonomy_digest d
+              WHERE is_scheduled AND d.tenant_id = of_tenant
+                AND d.member_id = whose.owner_id AND d.delivered_at IS NOT NULL),
+  'policy', (SELECT jsonb_build_object('id', b.id, 'version', b.version)
+             FROM autonomy_activation v
+             JOIN autonomy_bundle b ON b.tenant_id = v.tenant_id AND b.id = v.bundle_id
+             WHERE v.tenant_id = of_tenant AND v.in_force_at IS NOT NULL
+               AND v.rolled_back_at IS NULL
+             ORDER BY v.in_force_at DESC LIMIT 1),
+  'data', (SELECT d.data FROM autonomy_policydata d WHERE d.tenant_id = of_tenant
+           ORDER BY d.number DESC LIMIT 1),
+  'profile', (SELECT f.hold_seconds FROM autonomy_profile f
+              WHERE f.tenant_id = of_tenant AND f.action_type = of_type
+                AND f.signed_at IS NOT NULL),
+  'account_reach', (SELECT count(*) FROM autonomy_intent i
+                    WHERE i.tenant_id = of_tenant AND i.account_id = of_account
+                      AND i.reaches_out AND i.created_at > mine.at - interval '7 days'
+                      AND i.id IS DISTINCT FROM of_intent AND i.status IN
+                        ('APPROVED', 'EXECUTING', 'IN_DOUBT', 'SUCCEEDED')),
+  'contact_reach', (SELECT count(*) FROM autonomy_intent i
+                    WHERE i.tenant_id = of_tenant AND i.account_id = of_account
+                      AND i.reaches_out AND i.created_at > mine.at - interval '7 days'
+                      AND i.contact_id = of_contact AND i.id IS DISTINCT FROM of_intent
+                      AND i.status IN
+                        ('APPROVED', 'EXECUTING', 'IN_DOUBT', 'SUCCEEDED')),
+  'budgets', (SELECT coalesce(jsonb_agg(line ORDER BY line->>'id'), '[]') FROM (
+      SELECT jsonb_build_object(
+          'id', b.id, 'key', k.key, 'account', b.account_id, 'seller', b.seller_id,
+          'type', b.action_type, 'each', b.each, 'limit', b.limit_per_day,
+          'decay', b.decay_percent,
+          'scope', coalesce(nullif(concat_ws('+',
+              CASE WHEN b.account_id IS NOT NULL OR b.each = 'account'
+                   THEN 'account' END,
+              CASE WHEN b.seller_id IS NOT NULL OR b.each = 'seller' THEN 'seller' END,
+              CASE WHEN b.action_type <> '' THEN 'action_type' END), ''), 'tenant'),
+          'set_day', (b.set_at AT TIME ZONE mine.timezone)::date,
+          'last_day', CASE WHEN b.decay_percent > 0 THEN
+              (SELECT max(u.day) FROM autonomy_budgetuse u
+               WHERE u.tenant_id = of_tenant AND u.budget_id = b.id AND u.key = k.key
+                 AND u.used > 0 AND u.day < mine.day) END,
+          'used', (SELECT u.used FROM autonomy_budgetuse u
+                   WHERE u.tenant_id = of_tenant AND u.budget_id = b.id
+                     AND u.key = k.key AND u.day = mine.day)) AS line
+      FROM autonomy_budget b,
+           LATERAL (SELECT CASE
+               WHEN b.each = 'account' OR b.account_id IS NOT NULL THEN whose.id
+               WHEN b.each = 'seller' OR b.seller_id IS NOT NULL THEN whose.owner_id
+               ELSE mine.id END AS key) k
+      WHERE b.tenant_id = of_tenant AND b.is_active AND b.action_type IN ('', of_type)
+        AND (b.account_id IS NULL OR b.account_id = whose.id)
+        AND (b.seller_id IS NULL OR b.seller_id = whose.owner_id)
+        AND k.key IS NOT NULL) lines)
+)
+FROM mine LEFT JOIN whose ON true
+);
+END $$;
+"""
+
 # Tenants that were there before: without a board, nothing of theirs would start.
 BOARDS = """
 ALTER TABLE perception_tenant NO FORCE ROW LEVEL SECURITY;
@@ -180,5 +286,6 @@ class Migration(migrations.Migration):
         *[append_only(table) for table in FOREVER],
         migrations.RunSQL(CONSUME, "DROP FUNCTION autonomy_consume;"),
         migrations.RunSQL(GIVE_BACK, "DROP FUNCTION autonomy_give_back;"),
+        migrations.RunSQL(READ, "DROP FUNCTION autonomy_read;"),
         migrations.RunSQL(AUDIT, UNAUDIT),
     ]

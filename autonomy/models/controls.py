@@ -173,7 +173,11 @@ class Receipt(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["tenant", "consumed_at"], name="receipt_time"),
+            models.Index(
+                fields=["tenant", "returned_at"],
+                name="receipt_returned",
+                condition=models.Q(returned_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from autonomy.approve import keep, look, question_about
 from autonomy.models import Intent
-from autonomy.permits import mint
+from autonomy.permits import draw_up
 from autonomy.propose import propose
 from autonomy.rules.catalogue import CORE
 from autonomy.steering import set_budget, set_mode
@@ -75,7 +75,9 @@ class Desk:
             judged = look(question_about(intents[0]))
             for intent in intents:
                 row = keep(intent, judged)
-                mint(intent, row, judged.answer, receipt=None, approved_by=approver)
+                draw_up(
+                    intent, row, judged.answer, receipt=None, approved_by=approver
+                ).save(force_insert=True)
         return [intent.id for intent in intents]
 
     def budget(self, limit: int, **scope: UUID | str) -> None:
