@@ -107,7 +107,7 @@ class Program:
             held = _held(condition, activation)
             if held is None or held:
                 hits.append(Hit(clause=clause, broke=held is None))
-        return resolve(hits, given, confident=confident)
+        return resolve(hits, given, confident=confident, clauses=self.source.clauses)
 
     def holds(self, place: int, given: Mapping[str, Any]) -> bool | None:
         """Whether one clause's condition holds; None where it cannot be judged."""
@@ -230,9 +230,9 @@ def _held(condition: cel.Expression, activation: cel.Activation) -> bool | None:
 def _clause(place: int, plain: Any) -> Clause:
     where = f"clauses[{place}]"
     fields = ("id", "ceiling", "condition", "reason", "explanation")
-    if not isinstance(plain, Mapping) or set(plain) != set(fields):
+    if not isinstance(plain, Mapping) or set(plain) - {"remedy"} != set(fields):
         raise BundleRefused([_fault(where, f"A clause has {', '.join(fields)}.")])
-    if not all(isinstance(plain[field], str) for field in fields):
+    if not all(isinstance(value, str) for value in plain.values()):
         raise BundleRefused([_fault(where, "All of a clause is text.")])
     if plain["ceiling"] not in list(Decision):
         raise BundleRefused(

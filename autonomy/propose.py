@@ -45,7 +45,7 @@ def propose(
         account=account,
         opportunity=target(Opportunity, given.get("opportunity"), account),
         contact=target(Contact, given.get("contact"), account),
-        origin=origin,
+        origin=Intent.Origin(origin).value,
         action_type=key,
         parameters=given["parameters"],
         confidence=given["confidence"],

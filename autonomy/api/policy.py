@@ -35,6 +35,12 @@ class ClauseShape(StrictSerializer):
     explanation = serializers.CharField(
         max_length=300, help_text="A sentence; {confidence} shows a fact."
     )
+    remedy = serializers.CharField(
+        max_length=300,
+        required=False,
+        allow_blank=True,
+        help_text="What would let it run by itself, as: its risk is low.",
+    )
 
 
 class CaseShape(StrictSerializer):

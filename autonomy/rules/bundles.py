@@ -66,6 +66,8 @@ class Clause:
     condition: str
     reason: str
     explanation: str
+    # What would have to be so that the act runs by itself, as a sentence's second half.
+    remedy: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -143,7 +145,11 @@ def is_confidence(value: float | None) -> bool:
 
 
 def resolve(
-    hits: Sequence[Hit], given: Mapping[str, Any], *, confident: bool
+    hits: Sequence[Hit],
+    given: Mapping[str, Any],
+    *,
+    confident: bool,
+    clauses: Sequence[Clause],
 ) -> Judgement:
     """The lowest ceiling among all hits; without a clause that allows, a person."""
     found = [_judged(hit, given) for hit in hits]
@@ -161,7 +167,7 @@ def resolve(
                 Layer.POLICY,
                 "TENANT_POLICY",
                 "No clause of the policy lets this run by itself.",
-                "the policy has a clause that allows it",
+                _allowing(clauses, given),
             )
         )
     return first_of(found)
@@ -184,7 +190,10 @@ def well_formed(clauses: Sequence[Clause]) -> list[Fault]:
         seen.add(clause.id)
         if not REASON.fullmatch(clause.reason):
             faults.append(_fault(f"{where}.reason", "Write it in UPPER_SNAKE letters."))
-        faults += _explained(clause, f"{where}.explanation")
+        if not clause.explanation.strip():
+            faults.append(_fault(f"{where}.explanation", "Say in a sentence why."))
+        faults += _worded(clause.explanation, f"{where}.explanation")
+        faults += _worded(clause.remedy, f"{where}.remedy")
         faults += _conditioned(clause, f"{where}.condition")
     return faults
 
@@ -229,12 +238,24 @@ def _judged(hit: Hit, given: Mapping[str, Any]) -> Judgement:
         reason="ALLOWED" if allowed else hit.clause.reason,
         clause=hit.clause.id,
         explanation=hit.clause.explanation.format_map(_shown(given)),
-        remedies=() if allowed else (_remedy(hit.clause),),
+        remedies=() if allowed else (_remedy(hit.clause, given),),
     )
 
 
-def _remedy(clause: Clause) -> str:
+def _remedy(clause: Clause, given: Mapping[str, Any]) -> str:
+    if clause.remedy:
+        return clause.remedy.format_map(_shown(given))
     return f"the policy's clause {clause.id} ({clause.condition}) does not apply"
+
+
+def _allowing(clauses: Sequence[Clause], given: Mapping[str, Any]) -> str:
+    """What the clauses that allow something ask for."""
+    remedies = [
+        clause.remedy.format_map(_shown(given))
+        for clause in clauses
+        if clause.ceiling is Decision.AUTO_EXECUTE and clause.remedy
+    ]
+    return ", or ".join(remedies) or "the policy has a clause that allows it"
 
 
 def _shown(given: Mapping[str, Any]) -> dict[str, str]:
@@ -253,18 +274,17 @@ def _words(value: Any) -> str:
             return str(value)
 
 
-def _explained(clause: Clause, where: str) -> list[Fault]:
-    if not clause.explanation.strip():
-        return [_fault(where, "Say in a sentence why.")]
-    if len(clause.explanation) > MAX_EXPLANATION:
+def _worded(text: str, where: str) -> list[Fault]:
+    """What is wrong with a text in which {facts} are shown."""
+    if len(text) > MAX_EXPLANATION:
         return [_fault(where, f"At most {MAX_EXPLANATION} characters.")]
     try:
-        named = [part[1:] for part in Formatter().parse(clause.explanation)]
+        named = [part[1:] for part in Formatter().parse(text)]
     except ValueError as error:
         return [_fault(where, f"Its braces do not match: {error}.")]
     for name, spec, conversion in named:
         if name is not None and (name not in VARIABLES or spec or conversion):
-            column = clause.explanation.find("{" + name) + 1
+            column = text.find("{" + name) + 1
             return [_fault(where, f"{{{name}}} is no fact.", column=column)]
     return []
 

@@ -45,7 +45,9 @@ def _unknown(facts: Facts) -> list[Judgement]:
     if None not in (facts.contact, facts.opted_out, facts.contact_reach):
         return []
     explanation = f"Whom {said(facts.action_type)} would reach is not known."
-    return [ask(Layer.CONTACT, "CONTACT_UNKNOWN", explanation, "it names a contact")]
+    known = facts.traits is not None
+    remedy = "it names a contact" if known else "the action type is registered"
+    return [ask(Layer.CONTACT, "CONTACT_UNKNOWN", explanation, remedy)]
 
 
 def _capped(facts: Facts) -> list[Judgement]:
