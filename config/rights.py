@@ -34,6 +34,36 @@ AUDIT_VIEWS = {
             "account_id", "run_id", "intent_id", "execution_id", "plan_id",
         ),
     ),
+    "signals": (
+        "perception_signal",
+        (
+            "id", "tenant_id", "account_id", "connector_id", "type", "source",
+            "occurred_at", "received_at", "run_id", "entered_at",
+        ),
+    ),
+    "runs": (
+        "autonomy_run",
+        (
+            "id", "tenant_id", "account_id", "signal_id", "trigger", "status", "stage",
+            "gate_result", "gate_reason", "defer_until", "attempts", "created_at",
+            "updated_at",
+        ),
+    ),
+    "gate_verdicts": ("autonomy_run", ("id",)),
+    "approvals": (
+        "autonomy_approval",
+        (
+            "id", "tenant_id", "intent_id", "account_id", "status", "requires_role",
+            "asked_at", "expires_at", "decided_by_id", "decided_at", "cause",
+        ),
+    ),
+    "synthesizer_calls": (
+        "autonomy_synthesizercall",
+        (
+            "id", "tenant_id", "run_id", "synthesizer", "gate_result", "called_at",
+            "finished_at", "charged", "tokens", "cost", "refused",
+        ),
+    ),
     "intents": (
         "autonomy_intent",
         (

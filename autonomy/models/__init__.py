@@ -1,5 +1,6 @@
 """The shelves of autonomy."""
 
+from autonomy.models.acts import Approval, ContextField, Effect, Outcome, Tool
 from autonomy.models.controls import (
     ActionRow,
     Board,
@@ -14,9 +15,28 @@ from autonomy.models.controls import (
     Receipt,
 )
 from autonomy.models.policies import Activation, Bundle, PolicyData, Simulation
+from autonomy.models.runs import (
+    AccountPace,
+    DecisionBudget,
+    DecisionUse,
+    Run,
+    SynthesizerCall,
+    TriggerRow,
+)
 from autonomy.models.walk import Execution, Intent, Permit, Verdict
 
 __all__ = [
+    "AccountPace",
+    "Approval",
+    "ContextField",
+    "DecisionBudget",
+    "DecisionUse",
+    "Effect",
+    "Outcome",
+    "Run",
+    "SynthesizerCall",
+    "Tool",
+    "TriggerRow",
     "ActionRow",
     "Activation",
     "Board",

@@ -53,6 +53,15 @@ class Intent(models.Model):
     # As the registry had it when this was proposed: it counts for caps of contact.
     reaches_out = models.BooleanField(default=False)
     status = models.CharField(max_length=20, choices=Status)
+    # Empty until every layer has spoken; then it waits for its start, or a person.
+    judged_at = models.DateTimeField(null=True)
+    fence = models.BigIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    due_at = models.DateTimeField(null=True)
+    dispatched_at = models.DateTimeField(null=True)
+    error = models.CharField(max_length=300, blank=True, default="")
+    rank = models.PositiveSmallIntegerField(default=0)
     proposed_by = within_tenant("perception.Membership", null=True, related_name="+")
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
@@ -63,6 +72,12 @@ class Intent(models.Model):
             models.Index(fields=["tenant", "-id"], name="intent_page"),
             models.Index(fields=["tenant", "account", "-id"], name="intent_account"),
             models.Index(fields=["tenant", "status", "-id"], name="intent_status"),
+            models.Index(fields=["tenant", "run_id"], name="intent_run"),
+            models.Index(
+                fields=["tenant", "due_at"],
+                name="intent_open",
+                condition=models.Q(due_at__isnull=False),
+            ),
             models.Index(
                 fields=["tenant", "account", "created_at"],
                 name="intent_reach",
@@ -186,7 +201,10 @@ class Execution(models.Model):
     attempts = models.PositiveSmallIntegerField(default=1)
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
+    # Set before a call goes out; after a crash it says that one may have.
+    called_at = models.DateTimeField(null=True)
     outcome = models.JSONField(null=True)
+    error = models.CharField(max_length=300, blank=True, default="")
 
     class Meta:
         constraints = [

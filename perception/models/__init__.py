@@ -1,7 +1,7 @@
 """The shelves of perception."""
 
 from perception.models.doors import Heartbeat, IdempotencyKey
-from perception.models.senses import Connector
+from perception.models.senses import Connector, Delivery, Signal
 from perception.models.world import (
     Account,
     ApiToken,
@@ -17,10 +17,12 @@ __all__ = [
     "ApiToken",
     "Connector",
     "Contact",
+    "Delivery",
     "Heartbeat",
     "IdempotencyKey",
     "Membership",
     "Opportunity",
     "Person",
+    "Signal",
     "Tenant",
 ]
