@@ -1,6 +1,7 @@
 """What autonomy refuses, said by the class that is raised."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from autonomy.rules.bundles import Fault
 
@@ -95,3 +96,31 @@ class SimulationTooLong(AutonomyError):
 
 class NotForOutreach(AutonomyError):
     """The profile is for outreach of the autonomous tier only."""
+
+
+class NotParked(AutonomyError):
+    """Only parked runs are sent on their way again."""
+
+
+class NoSuchTrigger(AutonomyError):
+    """There is no such trigger."""
+
+
+class NoSuchTool(AutonomyError):
+    """There is no tool of this key."""
+
+
+class ToolExists(AutonomyError):
+    """There is a tool of this key already."""
+
+
+class NotInDoubt(AutonomyError):
+    """Nothing about this execution is in doubt any more."""
+
+
+class NotNow(AutonomyError):
+    """This has to wait."""
+
+    def __init__(self, until: datetime, detail: str = "") -> None:
+        super().__init__(detail)
+        self.until = until

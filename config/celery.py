@@ -20,7 +20,8 @@ class HouseTask(Task):  # type: ignore[type-arg]
     """Opens the scope of the tenant it was given, as a keyword.
 
     Headers vanish at the second link of a chain, so the tenant never travels there.
-    A task of the whole house says so where it is declared: `house_wide=True`.
+    A task of the whole house says so where it is declared: `house_wide=True`. One of the
+    spine does too: it opens its tenant's scope itself, once for each stage.
     """
 
     abstract = True
@@ -37,5 +38,7 @@ class HouseTask(Task):  # type: ignore[type-arg]
 
 app = Celery("autonomy", task_cls=HouseTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
+# Its own prefix is no part of this name.
+app.conf["CELERY_DB_REUSE_MAX"] = settings.CELERY_DB_REUSE_MAX
 app.autodiscover_tasks()
 refuse_unsafe(settings)

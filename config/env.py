@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from environ import Env
@@ -47,6 +48,16 @@ class Environment:
     tick_seconds: float
     seal_seconds: float
     egress_allow: tuple[str, ...]
+    lease_seconds: float
+    reconcile_seconds: float
+    max_attempts: int
+    tool_timeout_seconds: float
+    spine_stride: int | None
+    approval_ttl_seconds: int
+    webhook_tolerance_seconds: int
+    synthesizer: str
+    synthesizer_url: str | None
+    llm_model: str | None
     email_url: str | None
     oidc: tuple[str, str, str] | None
 
@@ -98,6 +109,8 @@ def load(given: Mapping[str, str] | None = None) -> Environment:
         tick_seconds=_seconds(known, "TICK_SECONDS", 5, 0.1, 60),
         seal_seconds=_seconds(known, "SEAL_SECONDS", 1, 0.05, 60),
         egress_allow=_egress(_words(known, "EGRESS_ALLOW", ())),
+        **_spine(known),
+        **_synthesizer(known),
         email_url=_url(
             known,
             "EMAIL_URL",
@@ -264,6 +277,50 @@ def _length(text: str, decode: Callable[[str], bytes]) -> int:
         return len(decode(text))
     except (binascii.Error, ValueError):
         return -1
+
+
+def _spine(known: Mapping[str, str]) -> dict[str, Any]:
+    """How the spine keeps its pace; a lease must outlive what happens under it."""
+    lease = _seconds(known, "LEASE_SECONDS", 20, 1, 600)
+    timeout = _seconds(known, "TOOL_TIMEOUT_SECONDS", 10, 0.1, 300)
+    if timeout >= lease:
+        raise WrongSetting(
+            f"TOOL_TIMEOUT_SECONDS is {timeout:g} and LEASE_SECONDS {lease:g}: a call "
+            "must end before its lease does."
+        )
+    stride = known.get("SPINE_STRIDE")
+    if stride not in (None, "1"):
+        raise WrongSetting(
+            f"SPINE_STRIDE is {stride!r}: leave it unset, or write 1 for one stage a "
+            "message."
+        )
+    return {
+        "lease_seconds": lease,
+        "tool_timeout_seconds": timeout,
+        "reconcile_seconds": _seconds(known, "RECONCILE_SECONDS", 2, 0.1, 60),
+        "max_attempts": _whole(known, "MAX_ATTEMPTS", 5, 1, 100),
+        "spine_stride": int(stride) if stride else None,
+        "approval_ttl_seconds": _whole(
+            known, "APPROVAL_TTL_SECONDS", 259200, 1, 31_536_000
+        ),
+        "webhook_tolerance_seconds": _whole(
+            known, "WEBHOOK_TOLERANCE_SECONDS", 300, 1, 86_400
+        ),
+    }
+
+
+def _synthesizer(known: Mapping[str, str]) -> dict[str, Any]:
+    """Who writes proposals; each kind with what it needs."""
+    kind = _choice(known, "SYNTHESIZER", "rules", ("rules", "http", "llm"))
+    url = _url(known, "SYNTHESIZER_URL", ("http", "https"))
+    model = known.get("LLM_MODEL")
+    if kind == "http" and url is None:
+        raise WrongSetting("SYNTHESIZER=http needs SYNTHESIZER_URL.")
+    if kind == "llm" and not (model or "").startswith(("openai:", "anthropic:")):
+        raise WrongSetting(
+            "SYNTHESIZER=llm needs LLM_MODEL, as openai:<model> or anthropic:<model>."
+        )
+    return {"synthesizer": kind, "synthesizer_url": url, "llm_model": model}
 
 
 def _egress(entries: tuple[str, ...]) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ TICKS = {
     "pulse": ("operate.pulse", settings.TICK_SECONDS),
     "seal the ledger": ("operate.seal", settings.TICK_SECONDS),
     "write exports": ("operate.export", settings.TICK_SECONDS),
+    "relay": ("operate.relay", settings.TICK_SECONDS),
     "run simulations": ("operate.simulate", settings.TICK_SECONDS),
     "state crossings of tenants": ("operate.state_system_use", 600),
     "forget old idempotency keys": ("operate.forget_keys", 3600),

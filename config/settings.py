@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import structlog
+from kombu import Queue
 
 from config import databases, logs
 from config.embedded import EmbeddedError
@@ -123,6 +124,24 @@ SEAL_SECONDS = ENV.seal_seconds
 TICK_SECONDS = ENV.tick_seconds
 EGRESS_ALLOW = ENV.egress_allow
 
+# --- The spine -------------------------------------------------------------------
+
+LEASE_SECONDS = ENV.lease_seconds
+RECONCILE_SECONDS = ENV.reconcile_seconds
+MAX_ATTEMPTS = ENV.max_attempts
+TOOL_TIMEOUT_SECONDS = ENV.tool_timeout_seconds
+SPINE_STRIDE = ENV.spine_stride
+APPROVAL_TTL_SECONDS = ENV.approval_ttl_seconds
+WEBHOOK_TOLERANCE_SECONDS = ENV.webhook_tolerance_seconds
+SYNTHESIZER = ENV.synthesizer
+SYNTHESIZER_URL = ENV.synthesizer_url
+LLM_MODEL = ENV.llm_model
+# Open runs of one tenant, above which its signals are answered 429.
+MAX_BACKLOG = 100_000
+# Messages of one tenant, and of all, that may be under way at once.
+IN_FLIGHT_PER_TENANT = 40
+IN_FLIGHT = 160
+
 # --- Celery: messages are hints, rows are the truth --------------------------------
 
 CELERY_BROKER_URL = ENV.broker_url or URLS.redis
@@ -153,6 +172,18 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
     if CELERY_BROKER_URL.startswith(("redis", "unix"))
     else {}
 )
+# A queue for each stage, so that a slow tool or model starves no gate.
+CELERY_TASK_ROUTES = {
+    f"autonomy.tasks.{stage}": {"queue": stage}
+    for stage in ("trigger", "gate", "decide", "approve", "execute")
+}
+CELERY_TASK_DEFAULT_QUEUE = "house"
+CELERY_TASK_QUEUES = [
+    Queue(name)
+    for name in ("house", "trigger", "gate", "decide", "approve", "execute")
+]
+# A connection serves many tasks; tasks close it themselves when it fails them.
+CELERY_DB_REUSE_MAX = 1000
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "config.schedule:Timetable"
 DJANGO_CELERY_BEAT_TZ_AWARE = True

@@ -3,6 +3,8 @@
 from django.utils import timezone
 
 from autonomy import simulate
+from autonomy.relay import Relay
+from autonomy.tasks import publish
 from config.celery import app
 from config.idempotency import forget
 from ledger import crossings, export, seal
@@ -23,6 +25,12 @@ def seal_ledger() -> int:
 @app.task(name="operate.export", house_wide=True)
 def write_exports() -> int:
     return export.write_due(now=timezone.now())
+
+
+@app.task(name="operate.relay", house_wide=True)
+def relay_round() -> int:
+    """What the relay does, for houses without one: worker and beat alone suffice."""
+    return Relay(publish).round()
 
 
 @app.task(name="operate.simulate", house_wide=True)

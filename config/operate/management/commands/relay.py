@@ -1,11 +1,14 @@
-"""`relay`: the process that seals the ledger and wakes the workers."""
+"""`relay`: the process that sends what is due, seals the ledger and wakes the workers."""
 
+import select
 import signal
 import threading
 import time
 from argparse import ArgumentParser
+from collections.abc import Callable
 from typing import Any
 
+import psycopg2
 import structlog
 from django.conf import settings
 from django.core.management.base import BaseCommand
@@ -14,6 +17,8 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from autonomy import simulate
+from autonomy.relay import Relay
+from autonomy.tasks import publish
 from config.operate.tasks import pulse, run_simulations, write_exports
 from ledger.errors import NoSigningKey
 from ledger.export import due_exports
@@ -22,49 +27,118 @@ from perception.pulse import beat
 
 logger = structlog.get_logger("config.relay")
 
+# Between rounds: while there is work, and while nobody says that there is.
+BUSY_PAUSE, IDLE_PAUSE = 0.02, 0.25
+
 
 class Command(BaseCommand):
-    help = "Seal the ledger every SEAL_SECONDS and hand waiting exports to workers."
+    help = (
+        "Send what is due to the workers, seal the ledger every SEAL_SECONDS, and hand "
+        "waiting exports and simulations on."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--once", action="store_true", help="one round, then end")
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.stopping = threading.Event()
+        relay = Relay(publish)
         if options["once"]:
-            self.round(wake=True)
+            tend()
+            relay.round()
             return
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stopping.set())
+        tending = threading.Thread(target=self.keep_tending)
+        tending.start()
+        ear = Ear()
+        while not self.stopping.is_set():
+            sent = guarded(relay.round) or 0
+            ear.wait(BUSY_PAUSE if sent else IDLE_PAUSE)
+        ear.close()
+        tending.join()
+
+    def keep_tending(self) -> None:
+        """Seal and wake, beside the sending: a long seal must not hold a signal up."""
         next_wake = 0.0
         while not self.stopping.is_set():
             wake = time.monotonic() >= next_wake
             if wake:
                 next_wake = time.monotonic() + settings.TICK_SECONDS
-            self.guarded_round(wake=wake)
+            guarded(lambda wake=wake: tend(wake=wake))
             self.stopping.wait(settings.SEAL_SECONDS)
+        connection.close()
 
-    def guarded_round(self, *, wake: bool) -> None:
-        """A database or broker that is away must not end the process."""
+
+class Ear:
+    """Hears that something was committed, on a connection outside every transaction."""
+
+    def __init__(self) -> None:
+        self.line: Any = None
+
+    def wait(self, seconds: float) -> None:
+        """Until somebody calls, but no longer."""
+        if self.line is None and not self._listens():
+            time.sleep(seconds)
+            return
         try:
-            self.round(wake=wake)
-        except DatabaseError as error:
-            logger.warning("database is away", error=type(error).__name__)
-            connection.close()
-        except (OperationalError, OSError) as error:
-            logger.warning("broker is away", error=type(error).__name__)
+            ready, _, _ = select.select([self.line], [], [], seconds)
+            if ready:
+                self.line.poll()
+                self.line.notifies.clear()
+        except (psycopg2.Error, OSError, ValueError):
+            self.close()
 
-    def round(self, *, wake: bool) -> None:
+    def close(self) -> None:
+        if self.line is not None:
+            self.line.close()
+        self.line = None
+
+    def _listens(self) -> bool:
+        given = settings.DATABASES["default"]
+        try:
+            self.line = psycopg2.connect(
+                dbname=given["NAME"],
+                user=given["USER"],
+                password=given["PASSWORD"],
+                host=given["HOST"],
+                port=given["PORT"] or None,
+                connect_timeout=3,
+            )
+            self.line.autocommit = True
+            with self.line.cursor() as cursor:
+                cursor.execute("LISTEN autonomy_work")
+        except psycopg2.Error:
+            self.close()
+        return self.line is not None
+
+
+def guarded(work: Callable[[], Any]) -> Any:
+    """A database or broker that is away must not end the process."""
+    try:
         close_old_connections()
-        now = timezone.now()
-        try:
-            seal_due(now=now)
-        except NoSigningKey:
-            logger.warning("nothing is sealed: no LEDGER_SIGNING_KEY here")
-        if wake:
-            beat("relay", now=now)
-            pulse.apply_async(retry=False, ignore_result=True)
-            if due_exports(now=now):
-                write_exports.apply_async(retry=False, ignore_result=True)
-            if simulate.due(now=now):
-                run_simulations.apply_async(retry=False, ignore_result=True)
+        return work()
+    except DatabaseError as error:
+        logger.warning("database is away", error=type(error).__name__)
+        connection.close()
+        time.sleep(0.5)
+    except (OperationalError, OSError) as error:
+        logger.warning("broker is away", error=type(error).__name__)
+        time.sleep(0.5)
+    return None
+
+
+def tend(*, wake: bool = True) -> None:
+    """Seal; and now and then show life, and wake workers for what waits."""
+    now = timezone.now()
+    try:
+        seal_due(now=now)
+    except NoSigningKey:
+        logger.warning("nothing is sealed: no LEDGER_SIGNING_KEY here")
+    if wake:
+        beat("relay", now=now)
+        pulse.apply_async(retry=False, ignore_result=True)
+        if due_exports(now=now):
+            write_exports.apply_async(retry=False, ignore_result=True)
+        if simulate.due(now=now):
+            run_simulations.apply_async(retry=False, ignore_result=True)

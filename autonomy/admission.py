@@ -1,0 +1,175 @@
+"""Admission: does a trigger fire, and is a decision worth its cost. G1, G3, G4."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.db import connection
+
+from autonomy import runs
+from autonomy.rules.gate import GateFacts, GateVerdict, judge_cost
+from autonomy.rules.runs import GateResult, RunStatus, Stage
+from autonomy.rules.triggers import SHIPPED, Pace, Trigger, Windows, fire, within_hour
+from autonomy.rules.worth import worth
+from autonomy.runs import Held
+from ledger.record import Fact, record
+from ledger.rules.kinds import Kind
+
+# What holds where a tenant set nothing.
+RUNS_PER_DAY = 50_000
+RUNS_PER_ACCOUNT_DAY = 48
+COST_PER_DAY = 50.0
+# So many of an account's proposals waiting for people saturate it.
+SATURATED = 10
+# So much due at once is a crowd.
+CROWD = 500
+
+_PACE = "SELECT autonomy_pace(%s, %s, %s)::text"
+_FIRED = """
+UPDATE autonomy_accountpace SET fired_at = %s, recent = %s::jsonb
+WHERE tenant_id = %s AND account_id = %s AND trigger = %s
+"""
+_GATE = "SELECT autonomy_gate(%s, %s, %s, %s, %s)::text"
+_ALLOWED = "SELECT autonomy_admit(%s, %s, %s, %s, %s, %s, %s)"
+
+
+def trigger(held: Held) -> Stage | None:
+    """Whether the run's trigger fires; stated either way."""
+    row = _read(_PACE, held.tenant, held.account, held.trigger)
+    windows = _windows(held.trigger, row["windows"])
+    at = datetime.fromisoformat(row["at"])
+    recent = within_hour([datetime.fromisoformat(at) for at in row["recent"]], now=at)
+    pace = Pace(
+        last_fired=_moment(row["fired_at"]),
+        account_hour=len(recent),
+        tenant_hour=row["tenant_hour"],
+    )
+    fired = fire(windows, pace, now=at)
+    data = {"trigger": held.trigger, "reason": fired.reason}
+    if not fired.fires:
+        _state(held, Kind.TRIGGER_HELD, {**data, "explanation": fired.explanation}, at)
+        runs.move(
+            held,
+            RunStatus.SKIPPED,
+            Stage.TRIGGER,
+            gate_reason=fired.reason,
+            gate_explanation=fired.explanation,
+        )
+        return None
+    moments = orjson.dumps([*recent, at]).decode()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _FIRED, [at, moments, str(held.tenant), str(held.account), held.trigger]
+        )
+    _state(held, Kind.TRIGGER_FIRED, data, at)
+    runs.move(held, RunStatus.TRIGGERED, Stage.GATE)
+    return Stage.GATE
+
+
+def gate(held: Held) -> Stage | None:
+    """The cost gate's verdict, and what follows: a decision, a pause, or an end."""
+    row = _read(_GATE, held.tenant, held.account, held.trigger, held.id, CROWD)
+    at = datetime.fromisoformat(row["at"])
+    verdict = judge_cost(_facts(held, row), now=at)
+    if verdict.result is GateResult.ALLOW and not _admitted(held, row, at):
+        verdict = judge_cost(_facts(held, {**row, "runs_used": RUNS_PER_DAY}), now=at)
+    _state(held, Kind.GATE_JUDGED, _said(verdict), at)
+    return _follow(held, verdict)
+
+
+def _follow(held: Held, verdict: GateVerdict) -> Stage | None:
+    said = {
+        "gate_result": verdict.result.value,
+        "gate_reason": verdict.reason,
+        "gate_explanation": verdict.explanation,
+        "defer_until": verdict.until,
+    }
+    match verdict.result:
+        case GateResult.ALLOW:
+            runs.move(held, RunStatus.TRIGGERED, Stage.DECIDE, **said)
+            return Stage.DECIDE
+        case GateResult.DEFER:
+            count = held.deferred + (1 if verdict.counts else 0)
+            until = verdict.until
+            runs.move(
+                held,
+                RunStatus.DEFERRED,
+                Stage.GATE,
+                due_at=until,
+                deferred=count,
+                **said,
+            )
+        case GateResult.SKIP:
+            runs.move(held, RunStatus.SKIPPED, Stage.GATE, **said)
+    return None
+
+
+def _facts(held: Held, row: dict[str, Any]) -> GateFacts:
+    limits = row["limits"] or {}
+    runs_limit = limits.get("runs_per_day", RUNS_PER_DAY)
+    account_limit = limits.get("runs_per_account_day", RUNS_PER_ACCOUNT_DAY)
+    cost_limit = float(limits.get("cost_per_day", COST_PER_DAY))
+    known = held.trigger in list(Trigger)
+    return GateFacts(
+        known_trigger=known,
+        is_first=True,
+        runs_left=runs_limit - row["runs_used"],
+        account_runs_left=account_limit - row["account_runs_used"],
+        cost_left=cost_limit - float(row["cost_used"]),
+        last_allowed=_moment(row["allowed_at"]),
+        cooldown_s=_windows(held.trigger, row["windows"]).cooldown_s,
+        saturation=row["waiting"] / SATURATED,
+        value=worth(held.trigger, row["signal_type"], heat=row["heat"]),
+        crowded=row["open"] >= CROWD,
+        absorbed=row["absorbed"],
+        was_deferred=held.deferred > 0,
+    )
+
+
+def _admitted(held: Held, row: dict[str, Any], at: datetime) -> bool:
+    """Count the decision, unless the day's last one went to somebody else meanwhile."""
+    limits = row["limits"] or {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _ALLOWED,
+            [
+                str(held.tenant),
+                str(held.account),
+                held.trigger,
+                at,
+                date.fromisoformat(row["day"]),
+                limits.get("runs_per_day", RUNS_PER_DAY),
+                limits.get("runs_per_account_day", RUNS_PER_ACCOUNT_DAY),
+            ],
+        )
+        return bool(cursor.fetchone()[0])
+
+
+def _windows(trigger_: str, row: dict[str, Any] | None) -> Windows:
+    return Windows(**row) if row else SHIPPED[Trigger(trigger_)]
+
+
+def _read(statement: str, tenant: UUID, account: UUID, *more: Any) -> dict[str, Any]:
+    values = [str(each) if isinstance(each, UUID) else each for each in more]
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [str(tenant), str(account), *values])
+        found: dict[str, Any] = orjson.loads(cursor.fetchone()[0])
+    return found
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _said(verdict: GateVerdict) -> dict[str, Any]:
+    return {
+        "result": verdict.result.value,
+        "reason": verdict.reason,
+        "explanation": verdict.explanation,
+        "defer_until": verdict.until.isoformat() if verdict.until else None,
+    }
+
+
+def _state(held: Held, kind: Kind, data: dict[str, Any], at: datetime) -> None:
+    record(Fact(kind=kind, subjects=held.subjects, data=data), now=at)

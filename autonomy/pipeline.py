@@ -1,0 +1,121 @@
+"""THE WALK: what each stage does, and what comes next.
+
+    trigger → gate → decide → approve → execute
+
+Every stage commits what it found before the next begins; a crash resumes where it stopped.
+"""
+
+from collections.abc import Callable
+from uuid import UUID
+
+import structlog
+from django.db import DatabaseError, connection
+
+from autonomy import admission, decide, runs
+from autonomy.approve import approve
+from autonomy.models import Intent
+from autonomy.perform import perform
+from autonomy.rules.runs import RunStatus, Stage
+from autonomy.runs import Held
+from ledger.scope import tenant_scope
+
+logger = structlog.get_logger("autonomy.pipeline")
+May = Callable[[Stage], bool]
+
+
+def walk(run: UUID, stage: Stage, *, tenant: UUID, may: May) -> None:
+    """Take a run from a stage on, as far as nothing waits and this worker may go."""
+    held = runs.claim(run, stage, tenant=tenant)
+    following: Stage | None = stage if held else None
+    while held is not None and following is not None:
+        try:
+            following = STAGES[following](held)
+        except Exception as error:
+            _failed(held, error)
+            raise
+        if following is not None and not may(following):
+            with tenant_scope(tenant):
+                runs.let_go(held)
+            following = None
+
+
+def act(intent: UUID, *, tenant: UUID) -> None:
+    """Do one approved intent."""
+    perform(intent, tenant=tenant)
+
+
+def act_on_run(run: UUID, *, tenant: UUID) -> None:
+    """Do every approved intent of a run; each is claimed by itself."""
+    with tenant_scope(tenant):
+        approved = Intent.objects.filter(
+            tenant_id=tenant, run_id=run, status=Intent.Status.APPROVED
+        )
+        ids = list(approved.order_by("rank").values_list("id", flat=True))
+    for intent in ids:
+        perform(intent, tenant=tenant)
+
+
+def _trigger(held: Held) -> Stage | None:
+    """Does it fire? Logged either way."""
+    with tenant_scope(held.tenant):
+        return admission.trigger(held)
+
+
+def _gate(held: Held) -> Stage | None:
+    """Is it worth a decision, now?"""
+    with tenant_scope(held.tenant):
+        return admission.gate(held)
+
+
+def _decide(held: Held) -> Stage | None:
+    """What would help? Asked between two transactions, recorded before it is asked."""
+    return decide.decide(held)
+
+
+def _approve(held: Held) -> Stage | None:
+    """Every layer on every proposal; each commits for itself, as each takes budgets."""
+    for intent in _unjudged(held):
+        with tenant_scope(held.tenant):
+            found = Intent.objects.select_for_update().filter(
+                tenant_id=held.tenant, pk=intent, judged_at=None
+            )
+            if (proposal := found.first()) is not None:
+                approve(proposal)
+    with tenant_scope(held.tenant):
+        runs.move(held, RunStatus.DONE, Stage.EXECUTE)
+    return Stage.EXECUTE
+
+
+def _execute(held: Held) -> Stage | None:
+    act_on_run(held.id, tenant=held.tenant)
+    return None
+
+
+def _unjudged(held: Held) -> list[UUID]:
+    with tenant_scope(held.tenant):
+        proposals = Intent.objects.filter(
+            tenant_id=held.tenant, run_id=held.id, judged_at=None
+        )
+        return list(proposals.order_by("rank").values_list("id", flat=True))
+
+
+def _failed(held: Held, error: Exception) -> None:
+    """Say what broke, and let another attempt come; a broken connection is replaced."""
+    if isinstance(error, DatabaseError):
+        connection.close()
+    try:
+        with tenant_scope(held.tenant):
+            runs.put_off(held, error=type(error).__name__)
+    except DatabaseError:
+        # The lease will end by itself.
+        connection.close()
+    logger.warning("stage failed", name=str(held.id), error=type(error).__name__)
+
+
+STAGES: dict[Stage, Callable[[Held], Stage | None]] = {
+    Stage.TRIGGER: _trigger,
+    Stage.GATE: _gate,
+    Stage.DECIDE: _decide,
+    Stage.APPROVE: _approve,
+    Stage.EXECUTE: _execute,
+}

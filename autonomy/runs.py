@@ -1,0 +1,154 @@
+"""Runs: claimed with a fence, moved by it, parked when they fail too often."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.conf import settings
+from django.db import connection
+from django.db.models.functions import Now
+
+from autonomy.models import Run
+from autonomy.rules.runs import TERMINAL, RunStatus, Stage
+from ledger.record import SYSTEM, Actor, Fact, record
+from ledger.rules.kinds import Kind
+from ledger.scope import current_tenant, tenant_scope
+
+_CLAIM = "SELECT autonomy_claim_run(%s, %s, %s, %s, %s)::text"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """A run that this process, and no other, works on until its lease ends."""
+
+    id: UUID
+    tenant: UUID
+    account: UUID
+    signal: UUID | None
+    trigger: str
+    origin: str
+    status: RunStatus
+    fence: int
+    deferred: int
+    context: dict[str, Any] | None
+    at: datetime
+
+    @property
+    def subjects(self) -> dict[str, UUID]:
+        named = {"run": self.id, "account": self.account}
+        return {**named, "signal": self.signal} if self.signal else named
+
+
+def claim(run: UUID, stage: Stage, *, tenant: UUID) -> Held | None:
+    """Take a run that waits at a stage; None where there is nothing to take."""
+    with tenant_scope(tenant):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                _CLAIM,
+                [
+                    str(tenant),
+                    str(run),
+                    stage.value,
+                    settings.LEASE_SECONDS,
+                    settings.MAX_ATTEMPTS,
+                ],
+            )
+            (text,) = cursor.fetchone()
+        if text is None:
+            return None
+        row = orjson.loads(text)
+        if row["status"] == RunStatus.PARKED:
+            _state_parked(run, UUID(row["account_id"]), row)
+            return None
+    return Held(
+        id=run,
+        tenant=tenant,
+        account=UUID(row["account_id"]),
+        signal=UUID(row["signal_id"]) if row["signal_id"] else None,
+        trigger=row["trigger"],
+        origin=row["origin"],
+        status=RunStatus(row["status"]),
+        fence=row["fence"],
+        deferred=row["deferred"],
+        context=row["context"],
+        at=datetime.fromisoformat(row["at"]),
+    )
+
+
+def move(held: Held, status: RunStatus, stage: Stage, **more: Any) -> bool:
+    """Move a held run on; False where somebody else took it meanwhile.
+
+    What goes on stays under the lease, for the next stage; what ends lets go.
+    """
+    ended = status in TERMINAL or status is RunStatus.DEFERRED
+    values = {
+        "status": status.value,
+        "stage": stage.value,
+        "updated_at": held.at,
+        "error": "",
+        "attempts": 0 if ended else 1,
+        **({"lease_until": None, "dispatched_at": None} if ended else {}),
+        **more,
+    }
+    rows = Run.objects.filter(tenant_id=held.tenant, pk=held.id, fence=held.fence)
+    return bool(rows.update(**values))
+
+
+def let_go(held: Held, *, error: str = "") -> None:
+    """Hand a run back, so that it is sent on from its stage."""
+    rows = Run.objects.filter(tenant_id=held.tenant, pk=held.id, fence=held.fence)
+    rows.update(lease_until=None, dispatched_at=None, error=error[:300])
+
+
+def put_off(held: Held, *, error: str) -> None:
+    """After a failure: again, a little later each time."""
+    rows = Run.objects.filter(tenant_id=held.tenant, pk=held.id, fence=held.fence)
+    tried = rows.values_list("attempts", flat=True).first() or 1
+    pause = timedelta(seconds=min(2**tried, 30))
+    rows.update(
+        lease_until=None,
+        dispatched_at=None,
+        due_at=Now() + pause,
+        error=error[:300],
+    )
+
+
+def retry(run: Run, *, by: Actor, now: datetime) -> bool:
+    """Send a parked run on its way again, from the stage at which it stopped."""
+    status = {
+        Stage.TRIGGER: RunStatus.RECEIVED,
+        Stage.GATE: RunStatus.TRIGGERED,
+        Stage.DECIDE: RunStatus.TRIGGERED,
+    }.get(Stage(run.stage), RunStatus.DECIDED)
+    rows = Run.objects.filter(
+        tenant_id=current_tenant(), pk=run.pk, status=RunStatus.PARKED.value
+    )
+    moved = rows.update(
+        status=status.value,
+        attempts=0,
+        lease_until=None,
+        dispatched_at=None,
+        due_at=now,
+        updated_at=now,
+    )
+    if moved:
+        subjects = {"run": run.id, "account": run.account_id}
+        fact = Fact(
+            kind=Kind.RUN_RETRIED, by=by, subjects=subjects, data={"stage": run.stage}
+        )
+        record(fact, now=now)
+    return bool(moved)
+
+
+def _state_parked(run: UUID, account: UUID, row: dict[str, Any]) -> None:
+    record(
+        Fact(
+            kind=Kind.RUN_PARKED,
+            by=SYSTEM,
+            subjects={"run": run, "account": account},
+            data={"stage": row["stage"], "error": row["error"]},
+        ),
+        now=datetime.fromisoformat(row["at"]),
+    )

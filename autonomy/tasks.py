@@ -1,0 +1,67 @@
+"""The chain of five: ids in, one call, nothing back."""
+
+from uuid import UUID
+
+from celery import chain, current_app, shared_task
+from django.conf import settings
+
+from autonomy import pipeline
+from autonomy.relay import Sent
+from autonomy.rules.runs import Stage
+
+
+@shared_task(name="autonomy.tasks.trigger", house_wide=True)
+def trigger(*, run: str, tenant: str) -> None:
+    pipeline.walk(UUID(run), Stage.TRIGGER, tenant=UUID(tenant), may=_may_stride)
+
+
+@shared_task(name="autonomy.tasks.gate", house_wide=True)
+def gate(*, run: str, tenant: str) -> None:
+    pipeline.walk(UUID(run), Stage.GATE, tenant=UUID(tenant), may=_may_stride)
+
+
+@shared_task(name="autonomy.tasks.decide", house_wide=True)
+def decide(*, run: str, tenant: str) -> None:
+    pipeline.walk(UUID(run), Stage.DECIDE, tenant=UUID(tenant), may=_may_stride)
+
+
+@shared_task(name="autonomy.tasks.approve", house_wide=True)
+def approve(*, run: str, tenant: str) -> None:
+    pipeline.walk(UUID(run), Stage.APPROVE, tenant=UUID(tenant), may=_may_stride)
+
+
+@shared_task(name="autonomy.tasks.execute", house_wide=True)
+def execute(*, tenant: str, run: str | None = None, intent: str | None = None) -> None:
+    if intent is not None:
+        pipeline.act(UUID(intent), tenant=UUID(tenant))
+    elif run is not None:
+        pipeline.act_on_run(UUID(run), tenant=UUID(tenant))
+
+
+WALK = {
+    Stage.TRIGGER: trigger,
+    Stage.GATE: gate,
+    Stage.DECIDE: decide,
+    Stage.APPROVE: approve,
+    Stage.EXECUTE: execute,
+}
+
+
+def publish(sent: Sent) -> None:
+    """Hand a message to the broker: the rest of the walk, or as far as one stride goes."""
+    if sent.intent is not None:
+        ids = {"intent": str(sent.intent), "tenant": str(sent.tenant)}
+        execute.apply_async(kwargs=ids, retry=False)
+        return
+    ids = {"run": str(sent.run), "tenant": str(sent.tenant)}
+    steps = list(WALK)[list(WALK).index(sent.stage) :]
+    if settings.SPINE_STRIDE is None:
+        # A stride takes the next stages along; what it leaves is sent again.
+        steps = steps[:1]
+    chain(*(WALK[stage].si(**ids) for stage in steps)).apply_async(retry=False)
+
+
+def _may_stride(stage: Stage) -> bool:
+    """Whether this worker goes on into a stage: only into queues that it consumes."""
+    queues = current_app.amqp.queues.consume_from
+    return settings.SPINE_STRIDE is None and stage.value.lower() in queues
