@@ -6,7 +6,7 @@ from uuid import UUID
 from django.db import transaction
 from uuid_utils.compat import uuid7
 
-from autonomy import budget, facts, permits
+from autonomy import asking, budget, facts, permits
 from autonomy.errors import BudgetSpent
 from autonomy.facts import Answer, Question
 from autonomy.models import Intent, Verdict
@@ -31,7 +31,7 @@ class Judged:
     answer: Answer
 
 
-def approve(intent: Intent) -> Judged:
+def approve(intent: Intent, *, is_first: bool = True) -> Judged:
     """Judge an intent and let follow what must, all in the transaction at hand."""
     question = question_about(intent)
     judged = look(question)
@@ -39,7 +39,7 @@ def approve(intent: Intent) -> Judged:
         if judged.verdict.decision is not Decision.AUTO_EXECUTE:
             break
         try:
-            _let_run(intent, judged)
+            _let_run(intent, judged, is_first=is_first)
         except BudgetSpent:
             # Somebody was faster: what they left is what counts now.
             judged = look(question)
@@ -47,17 +47,17 @@ def approve(intent: Intent) -> Judged:
             return judged
     else:
         judged = _exhausted(judged)
-    _hold(intent, judged)
+    _hold(intent, judged, is_first=is_first)
     return judged
 
 
-def _let_run(intent: Intent, judged: Judged) -> None:
+def _let_run(intent: Intent, judged: Judged, *, is_first: bool) -> None:
     """A permit and its budget, or nothing of both. The budget comes last, as others
     wait for its rows from then on.
     """
     answer, receipt = judged.answer, uuid7()
     with transaction.atomic():
-        row = keep(intent, judged)
+        row = keep(intent, judged, is_first=is_first)
         permit = permits.draw_up(intent, row, answer, receipt=receipt)
         stated = [
             _stated(intent, row, answer),
@@ -72,9 +72,9 @@ def _let_run(intent: Intent, judged: Judged) -> None:
         permit.save(force_insert=True)
 
 
-def _hold(intent: Intent, judged: Judged) -> None:
+def _hold(intent: Intent, judged: Judged, *, is_first: bool) -> None:
     """What does not run by itself waits for a person, or has ended."""
-    answer, row = judged.answer, keep(intent, judged)
+    answer, row = judged.answer, keep(intent, judged, is_first=is_first)
     stated = [_stated(intent, row, answer)]
     if judged.verdict.decision is Decision.BLOCK:
         status = Intent.Status.BLOCKED
@@ -83,13 +83,18 @@ def _hold(intent: Intent, judged: Judged) -> None:
         status = Intent.Status.PROPOSED
     else:
         status = Intent.Status.AWAITING_APPROVAL
+    if status != Intent.Status.BLOCKED:
+        stated.append(asking.open_for(intent, row, answer))
     _move(intent, status, answer)
     record_all(stated, now=answer.at)
 
 
 def _move(intent: Intent, status: Intent.Status, answer: Answer) -> None:
+    """From here on it waits for its start, for a person, or for nothing."""
     intent.status, intent.updated_at = status, answer.at
-    intent.save(update_fields=["status", "updated_at"])
+    intent.judged_at = answer.at
+    intent.due_at = answer.at if status == Intent.Status.APPROVED else None
+    intent.save(update_fields=["status", "updated_at", "judged_at", "due_at"])
 
 
 def look(question: Question) -> Judged:

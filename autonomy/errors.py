@@ -1,7 +1,7 @@
 """What autonomy refuses, said by the class that is raised."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from autonomy.rules.bundles import Fault
 
@@ -121,6 +121,63 @@ class NotInDoubt(AutonomyError):
 class NotNow(AutonomyError):
     """This has to wait."""
 
-    def __init__(self, until: datetime, detail: str = "") -> None:
+    def __init__(
+        self, until: datetime, detail: str = "", *, every: timedelta = timedelta(0)
+    ) -> None:
         super().__init__(detail)
         self.until = until
+        # Where many wait for the same: how far apart they should come back.
+        self.every = every
+
+
+class NoSuchApproval(AutonomyError):
+    """There is no such approval."""
+
+
+class NotYourDecision(AutonomyError):
+    """This decision is not yours."""
+
+
+class NeedsApprover(NotYourDecision):
+    """An approver decides this."""
+
+
+class SelfApproval(NotYourDecision):
+    """Whoever proposed or edited it does not approve it here."""
+
+
+class AlreadyDecided(AutonomyError):
+    """Somebody has decided already."""
+
+
+class Expired(AutonomyError):
+    """Nobody decided in time."""
+
+
+class MovedTarget(AutonomyError):
+    """What was asked about has changed since: look at it again."""
+
+    # Set by a door whose answer must not take back what was done about it.
+    keeps = False
+
+
+class NoLongerAllowed(AutonomyError):
+    """This may not be done any more, not even with approval."""
+
+    keeps = False
+
+
+class Mixed(AutonomyError):
+    """Only approvals of one action type and one risk can be decided at once."""
+
+
+class CannotSnooze(AutonomyError):
+    """A decision can be put off into the future, and until before it expires."""
+
+
+class CannotDelegate(AutonomyError):
+    """This member could not decide it."""
+
+
+class NotAdmitted(AutonomyError):
+    """The cost gate has not let this run through to a decision."""

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from autonomy import approve, budget, permits, switchboard
+from autonomy import approve, asking, budget, permits, switchboard
 from autonomy.errors import NoPermit
 from autonomy.facts import Answer, read
 from autonomy.models import Execution, Intent, Permit
@@ -142,10 +142,12 @@ def _sent_back(
 ) -> Start:
     """What no longer holds goes back to a person, with the difference shown."""
     judged = approve.Judged(verdict=verdict, answer=answer)
-    approve.keep(intent, judged, is_first=False)
+    row = approve.keep(intent, judged, is_first=False)
     blocked = verdict.decision is Decision.BLOCK
     status = Intent.Status.BLOCKED if blocked else Intent.Status.AWAITING_APPROVAL
     stated.append(_judged_again(intent, verdict, answer, found))
+    if not blocked:
+        stated.append(asking.open_for(intent, row, answer))
     return _withdrawn(intent, permit, answer, status, found[0].reason, stated)
 
 
@@ -159,6 +161,8 @@ def _withdrawn(
 ) -> Start:
     permit.voided_at = answer.at
     permit.save(update_fields=["voided_at"])
+    intent.due_at = intent.dispatched_at = None
+    intent.save(update_fields=["due_at", "dispatched_at"])
     _move(intent, status, answer)
     if (receipt := budget.give_back(intent.id)) is not None:
         stated.append(_returned(intent, receipt, reason))

@@ -58,7 +58,7 @@ def propose(
         created_at=now,
         updated_at=now,
     )
-    record(_proposed(intent, by), now=now)
+    record(proposed(intent, by), now=now)
     approve(intent)
     return intent
 
@@ -91,7 +91,7 @@ def target(model: Any, id_: UUID | None, account: Account) -> Any:
     return found
 
 
-def _proposed(intent: Intent, by: Actor) -> Fact:
+def proposed(intent: Intent, by: Actor) -> Fact:
     """What was proposed; words about a person are committed to, not shown."""
     words = {"parameters": intent.parameters, "rationale": intent.rationale}
     private = (

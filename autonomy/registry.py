@@ -1,15 +1,20 @@
 """Action types as a tenant has them: the frozen core, tightened, and its own beside it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from autonomy.errors import AlreadyRegistered, LoosensTier, NoSuchActionType
-from autonomy.models import ActionRow
-from autonomy.rules.actions import ActionType, Traits, may_tighten, normalise
-from autonomy.rules.catalogue import CORE
+from autonomy.errors import (
+    AlreadyRegistered,
+    LoosensTier,
+    NoSuchActionType,
+    NoSuchTool,
+)
+from autonomy.models import ActionRow, Tool
+from autonomy.rules.actions import ActionType, Reversal, Traits, may_tighten, normalise
+from autonomy.rules.catalogue import CORE, TOOLS
 from ledger.record import Fact, record
 from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant
@@ -29,7 +34,11 @@ def all_types() -> list[ActionType]:
         .values(*COLUMNS)
     }
     keys = [*CORE, *(key for key in rows if key not in CORE)]
-    merged = (merge(key, rows.get(key)) for key in keys)
+    tools = _tools(row["tool"] for row in rows.values())
+    merged = (
+        merge(key, row, tools.get(row["tool"] if row else ""))
+        for key, row in ((key, rows.get(key)) for key in keys)
+    )
     return [each for each in merged if each is not None]
 
 
@@ -37,19 +46,26 @@ def one_type(key: str) -> ActionType:
     """One type of the tenant in scope."""
     wanted = normalise(key)
     rows = ActionRow.objects.filter(tenant_id=current_tenant(), key=wanted)
-    found = merge(wanted, rows.values(*COLUMNS).first())
+    row = rows.values(*COLUMNS).first()
+    bound = row["tool"] if row else None
+    found = merge(wanted, row, _tools([bound]).get(bound or ""))
     if found is None:
         raise NoSuchActionType(f"{key!r} is not the key of one.")
     return found
 
 
-def merge(key: str, row: Row | None) -> ActionType | None:
-    """The type that a tenant's row makes of the shipped one, or declares."""
+def merge(key: str, row: Row | None, tool: Row | None = None) -> ActionType | None:
+    """The type that a tenant's row makes of the shipped one, or declares.
+
+    `tool`: `effect` and `undo` of the integrator's tool that the row names, if any.
+    """
     shipped = CORE.get(key) or _own(key, row)
     if shipped is None or row is None:
         return shipped
     traits = shipped.traits
     tier = row["tier"] or traits.tier
+    bound = traits.tool if row["tool"] is None else row["tool"]
+    reversal, idempotent = _as_its_tool_does(traits, bound, tool)
     return ActionType(
         key=key,
         traits=Traits(
@@ -58,9 +74,9 @@ def merge(key: str, row: Row | None) -> ActionType | None:
             risk_level=traits.risk_level,
             external_contact=traits.external_contact,
             touches=traits.touches,
-            reversal=traits.reversal,
-            idempotent=traits.idempotent,
-            tool=traits.tool if row["tool"] is None else row["tool"],
+            reversal=reversal,
+            idempotent=idempotent,
+            tool=bound,
         ),
         schema=shipped.schema,
         example=shipped.example,
@@ -76,6 +92,7 @@ def change_type(
     tier = given.get("tier", before.traits.tier)
     if not may_tighten(before.traits.tier, tier):
         raise LoosensTier(f"{before.key} is {before.traits.tier}.")
+    _insist_on_tool(given.get("tool", ""))
     ActionRow.objects.update_or_create(
         tenant_id=current_tenant(),
         key=before.key,
@@ -97,6 +114,7 @@ def add_type(given: Mapping[str, Any], *, by: Caller, now: datetime) -> ActionTy
     key = given["key"]
     if key in CORE:
         raise AlreadyRegistered(f"{key} is shipped.")
+    _insist_on_tool(given["tool"])
     declared = {
         name: given[name]
         for name in (
@@ -119,6 +137,34 @@ def add_type(given: Mapping[str, Any], *, by: Caller, now: datetime) -> ActionTy
     made = one_type(key)
     _state(key, None, _shown(made), by=by, now=now)
     return made
+
+
+def _as_its_tool_does(traits: Traits, bound: str, tool: Row | None) -> tuple[str, bool]:
+    """An integrator's tool undoes and repeats what it says it does; one that nobody
+    knows, nothing.
+    """
+    if not bound or bound in TOOLS:
+        return traits.reversal, traits.idempotent
+    undoes = tool is not None and bool(tool["undo"])
+    repeats = tool is not None and tool["effect"] == Tool.Effects.KEYED
+    lost = traits.reversal == Reversal.INVERSE and not undoes
+    reversal = Reversal.NONE.value if lost else traits.reversal
+    return reversal, traits.idempotent and repeats
+
+
+def _tools(keys: Iterable[str | None]) -> dict[str, Row]:
+    """What registration needs to know of the integrators' tools."""
+    wanted = [key for key in keys if key and key not in TOOLS]
+    if not wanted:
+        return {}
+    rows = Tool.objects.filter(tenant_id=current_tenant(), key__in=wanted)
+    return {row["key"]: row for row in rows.values("key", "effect", "undo")}
+
+
+def _insist_on_tool(key: str) -> None:
+    """Refuse to bind a type to what is not there."""
+    if key and key not in TOOLS and not _tools([key]):
+        raise NoSuchTool(f"{key!r} is not the key of one.")
 
 
 def _own(key: str, row: Row | None) -> ActionType | None:

@@ -1,5 +1,7 @@
 """What perception refuses, said by the class that is raised."""
 
+from collections.abc import Sequence
+
 
 class PerceptionError(Exception):
     """Perception refused."""
@@ -49,3 +51,41 @@ class EgressFailed(PerceptionError):
         super().__init__(detail)
         # Whether the other side may have received the request, and acted on it.
         self.ambiguous = ambiguous
+
+
+class SignalsRefused(PerceptionError):
+    """These signals cannot be kept; none of them was."""
+
+    def __init__(self, faults: Sequence[tuple[int, str, str]]) -> None:
+        index, field, message = faults[0]
+        super().__init__(f"Number {index}, {field}: {message}")
+        # Place in the list, field, and what is wrong there.
+        self.faults = tuple(faults)
+
+
+class TooManySignals(PerceptionError):
+    """A list holds at most 1000 signals."""
+
+
+class TooBusy(PerceptionError):
+    """So much is waiting here that nothing more is taken for a moment."""
+
+    def __init__(self, detail: str = "", *, wait: float) -> None:
+        super().__init__(detail)
+        self.wait = wait
+
+
+class NotSigned(PerceptionError):
+    """No live secret of such a connector signed this, or it is too old."""
+
+
+class TooManyFailures(PerceptionError):
+    """Too many deliveries here were not signed as they should be."""
+
+    def __init__(self, detail: str = "", *, wait: float) -> None:
+        super().__init__(detail)
+        self.wait = wait
+
+
+class ConnectorThere(PerceptionError):
+    """There is a connector of this name already."""

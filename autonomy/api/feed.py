@@ -1,0 +1,141 @@
+"""feed/: what to do next, what ran by itself, what waits for the caller."""
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import generics, serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from autonomy import feed
+from autonomy.models import Approval, Execution, Intent
+from ledger.doors import Pages
+from perception.rules.callers import caller_of
+
+KINDS = ("approval", "doubt", "execution", "parked")
+
+
+class ItemOut(serializers.Serializer[Any]):
+    """One thing to look at; `kind` says of what the id is."""
+
+    kind = serializers.ChoiceField(choices=KINDS)
+    id = serializers.UUIDField()
+    account = serializers.UUIDField()
+    account_name = serializers.CharField()
+    intent = serializers.UUIDField(allow_null=True)
+    execution = serializers.UUIDField(allow_null=True)
+    run = serializers.UUIDField(allow_null=True)
+    action_type = serializers.CharField(allow_null=True)
+    parameters = serializers.DictField(allow_null=True)
+    payload_hash = serializers.CharField(allow_null=True)
+    status = serializers.CharField()
+    requires_role = serializers.CharField(allow_null=True)
+    can_decide = serializers.BooleanField(allow_null=True)
+    confidence = serializers.FloatField(allow_null=True)
+    risk_level = serializers.CharField(allow_null=True)
+    rationale = serializers.CharField(allow_null=True)
+    auto_executed = serializers.BooleanField(allow_null=True)
+    approval_source = serializers.CharField(allow_null=True)
+    undo_possible = serializers.BooleanField(allow_null=True)
+    why = serializers.CharField()
+    would_be_automatic_if = serializers.ListField(child=serializers.CharField())
+    at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(allow_null=True)
+    escalated_at = serializers.DateTimeField(allow_null=True)
+    finished_at = serializers.DateTimeField(allow_null=True)
+
+
+class NextFilter(filters.FilterSet):
+    account = filters.UUIDFilter("account_id")
+    action_type = filters.CharFilter("intent__action_type")
+    status = filters.ChoiceFilter(
+        field_name="intent__status",
+        choices=[(each, each) for each in ("PROPOSED", "AWAITING_APPROVAL")],
+    )
+
+    class Meta:
+        model = Approval
+        fields: ClassVar[list[str]] = []
+
+
+class AutopilotFilter(filters.FilterSet):
+    account = filters.UUIDFilter("account_id")
+    intent = filters.UUIDFilter("intent_id")
+    created_after = filters.IsoDateTimeFilter("started_at", lookup_expr="gte")
+    created_before = filters.IsoDateTimeFilter("started_at", lookup_expr="lt")
+
+    class Meta:
+        model = Execution
+        fields: ClassVar = ["status", "action_type"]
+
+
+class AccountIn(serializers.Serializer[Any]):
+    account = serializers.UUIDField(required=False)
+
+
+class Ranked(Pages):
+    """The most worthwhile first."""
+
+    ordering = ("-score", "-id")  # type: ignore[assignment]
+
+
+class _Feed(generics.GenericAPIView[Any]):
+    """A list for the caller."""
+
+    serializer_class = ItemOut
+    pagination_class = Pages
+
+    def shown(self, rows: Any) -> Response:
+        caller = caller_of(self.request)
+        page = self.paginate_queryset(rows) or []
+        items = [feed.item(row, caller) for row in page]
+        return self.get_paginated_response(ItemOut(items, many=True).data)
+
+
+class Next(_Feed):
+    """What to do next: proposals and questions, the most worthwhile first."""
+
+    queryset = Approval.objects.none()
+    filterset_class = NextFilter
+    pagination_class = Ranked
+
+    @extend_schema(operation_id="feed_next", responses=ItemOut(many=True))
+    def get(self, request: Request) -> Response:
+        rows: QuerySet[Any] = feed.next_for(caller_of(request), now=timezone.now())
+        return self.shown(self.filter_queryset(rows))
+
+
+class Autopilot(_Feed):
+    """What ran by itself, the newest first."""
+
+    queryset = Execution.objects.none()
+    filterset_class = AutopilotFilter
+
+    @extend_schema(operation_id="feed_autopilot", responses=ItemOut(many=True))
+    def get(self, request: Request) -> Response:
+        rows: QuerySet[Any] = feed.autopilot(caller_of(request))
+        return self.shown(self.filter_queryset(rows))
+
+
+class Inbox(_Feed):
+    """Everything that waits for the caller, the newest first."""
+
+    queryset = Intent.objects.none()
+    filter_backends = ()
+
+    @extend_schema(
+        operation_id="feed_inbox",
+        parameters=[OpenApiParameter("account", UUID, description="Id of an account.")],
+        responses=ItemOut(many=True),
+    )
+    def get(self, request: Request) -> Response:
+        asked = AccountIn(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        rows = feed.inbox(caller_of(request), now=timezone.now())
+        if account := asked.validated_data.get("account"):
+            rows = rows.filter(account_id=account)
+        return self.shown(rows)

@@ -1,0 +1,237 @@
+"""DECIDE: a frozen context in, at most three proposals out, whoever writes them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from autonomy import registry, runs
+from autonomy.context import frozen_context
+from autonomy.drafts import RULES, Said, Settled, keep
+from autonomy.errors import NotAdmitted, WrongParameters
+from autonomy.models import DecisionUse, Run, SynthesizerCall
+from autonomy.propose import check_parameters
+from autonomy.rules.actions import ActionType, Tier, normalise
+from autonomy.rules.proposals import Draft, Refused, Sorted, sort_out
+from autonomy.rules.runs import GateResult, RunStatus, Stage
+from autonomy.runs import Held
+from autonomy.synthesizers.base import Answer, Asked, NoAnswer, Synthesizer, choose
+from autonomy.synthesizers.rules import Rules
+from ledger.errors import Unstatable
+from ledger.rules.canonical import check
+from ledger.scope import tenant_scope
+from perception.models import Account, Signal, Tenant
+from perception.rules.days import local_day, zone_at
+
+MOST_BYTES, MOST_DEPTH = 32 * 1024, 8
+ASKED_BEFORE = "it was asked before, and is not charged for twice"
+RULED = Rules()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Begun:
+    """What is asked, and the row that says so; no row where it may not be asked again."""
+
+    asked: Asked
+    call: SynthesizerCall | None
+
+
+def decide(held: Held) -> Stage | None:
+    """Ask between two transactions: recorded before it is asked, kept once it is
+    answered. What nobody answers, or who held it lost, is left as it is.
+    """
+    chosen = choose()
+    with tenant_scope(held.tenant):
+        begun = _begin(held, chosen)
+    if begun is None:
+        return None
+    if begun.call is None:
+        said = fall_back(begun.asked, f"{chosen.name}: {ASKED_BEFORE}")
+    else:
+        said = ask(begun.asked, chosen, timeout=settings.TOOL_TIMEOUT_SECONDS)
+    with tenant_scope(held.tenant):
+        return _finish(held, begun, said)
+
+
+def question(run_id: UUID, context: Mapping[str, Any], *, tenant: UUID) -> Asked:
+    """What is asked about a frozen context, of the tenant in scope. Hard stops are not
+    offered: nobody may do them.
+    """
+    offered = [
+        each for each in registry.all_types() if each.traits.tier != Tier.HARD_STOP
+    ]
+    return Asked(
+        run_id=run_id,
+        tenant=tenant,
+        account=UUID(context["account"]["id"]),
+        context=context,
+        evidence=context["signals"],
+        allowed_action_types=[each.key for each in offered],
+        schemas={each.key: dict(each.schema) for each in offered},
+    )
+
+
+def ask(asked: Asked, chosen: Synthesizer, *, timeout: float) -> Said:
+    """Ask the chosen one; where it has no answer, the rules of the house have one.
+
+    No transaction is open meanwhile, as this may take its time.
+    """
+    try:
+        answer = chosen.propose(asked, timeout=timeout)
+    except NoAnswer as none:
+        return fall_back(
+            asked,
+            f"{chosen.name}: {none.reason}"[:300],
+            Answer(tokens=none.tokens, cost=none.cost, model=none.model),
+        )
+    return Said(answer, chosen.name, "")
+
+
+def fall_back(asked: Asked, why: str, tried: Answer | None = None) -> Said:
+    """What the rules say instead; what the failed attempt took stays counted."""
+    answer = RULED.propose(asked, timeout=0)
+    if tried is not None:
+        taken = {name: getattr(tried, name) for name in ("tokens", "cost", "model")}
+        answer = replace(answer, **taken)
+    return Said(answer, RULES, why)
+
+
+def settle(asked: Asked, said: Said) -> Settled:
+    """Hold an answer against registry, schemas and evidence. Where nothing of it holds,
+    the rules take over; what was refused stays on the list.
+    """
+    types = {each.key: each for each in registry.all_types()}
+    found = _sorted(asked, said, types)
+    if found.refused and not found.kept and said.synthesizer != RULES:
+        instead = fall_back(
+            asked, f"{said.synthesizer}: nothing of its answer holds", said.answer
+        )
+        ruled = _sorted(asked, instead, types)
+        found = Sorted(kept=ruled.kept, refused=(*found.refused, *ruled.refused))
+        said = instead
+    kept = rank(found.kept, asked.context)
+    return Settled(
+        asked=asked, said=said, kept=kept, refused=found.refused, types=types
+    )
+
+
+def rank(drafts: Sequence[Draft], context: Mapping[str, Any]) -> tuple[Draft, ...]:
+    """The order in which proposals are shown. As they came: nothing has been learned."""
+    return tuple(drafts)
+
+
+def _sorted(asked: Asked, said: Said, types: Mapping[str, ActionType]) -> Sorted:
+    """What holds by its form, and then by its type's schema."""
+    formed = [_schema_fault(each, types) or each for each in said.answer.drafts]
+    shown = frozenset(each["id"] for each in asked.evidence)
+    found = sort_out(
+        [each for each in formed if isinstance(each, Draft)],
+        known=types.keys(),
+        shown=shown,
+        is_model=said.is_by_model,
+    )
+    unfit = [each for each in formed if isinstance(each, Refused)]
+    return replace(found, refused=(*said.answer.refused, *unfit, *found.refused))
+
+
+def _schema_fault(draft: Draft, types: Mapping[str, ActionType]) -> Refused | None:
+    key = normalise(draft.action_type)
+    action = types.get(key)
+    if action is None:
+        return None
+    try:
+        check(dict(draft.parameters), max_bytes=MOST_BYTES, max_depth=MOST_DEPTH)
+        check_parameters(action, draft.parameters)
+    except (WrongParameters, Unstatable):
+        said = "the parameters do not fit the type's schema"
+        return Refused(code="BAD_PARAMETERS", action_type=key, detail=said)
+    return None
+
+
+def _begin(held: Held, chosen: Synthesizer) -> Begun | None:
+    """Freeze what is known, and record that somebody is asked. A run that was begun
+    before sees the same bytes again.
+    """
+    rows = Run.objects.filter(tenant_id=held.tenant, pk=held.id, fence=held.fence)
+    row = rows.values("gate_result", "context").first()
+    if row is None:
+        return None
+    if row["gate_result"] != GateResult.ALLOW:
+        raise NotAdmitted
+    context = row["context"] or {}
+    if "signals" not in context:
+        context = _freeze(held, more=context)
+    lease = timedelta(seconds=settings.LEASE_SECONDS)
+    if not rows.update(context=context, lease_until=Now() + lease):
+        return None
+    asked = question(held.id, context, tenant=held.tenant)
+    return Begun(asked=asked, call=_call(held, chosen))
+
+
+def _freeze(held: Held, *, more: Mapping[str, Any]) -> dict[str, Any]:
+    account = Account.objects.get(tenant_id=held.tenant, pk=held.account)
+    signal = (
+        Signal.objects.filter(tenant_id=held.tenant, pk=held.signal).first()
+        if held.signal
+        else None
+    )
+    return frozen_context(account, signal, now=held.at, trigger=held.trigger, more=more)
+
+
+def _call(held: Held, chosen: Synthesizer) -> SynthesizerCall | None:
+    """The row of this call; none where a charged one went out already."""
+    call = SynthesizerCall(
+        tenant_id=held.tenant,
+        run_id=held.id,
+        synthesizer=chosen.name,
+        gate_result=GateResult.ALLOW.value,
+        charged=chosen.charged,
+        called_at=Now(),
+    )
+    try:
+        with transaction.atomic():
+            call.save(force_insert=True)
+    except IntegrityError:
+        return None
+    return call
+
+
+def _finish(held: Held, begun: Begun, said: Said) -> Stage | None:
+    """Count what it took, whatever came of it; keep what holds, if the run is still ours."""
+    if begun.call is not None:
+        answer = said.answer
+        SynthesizerCall.objects.filter(tenant_id=held.tenant, pk=begun.call.pk).update(
+            finished_at=Now(),
+            tokens=answer.tokens,
+            cost=answer.cost,
+            refused=said.fallback[:300],
+        )
+        if answer.tokens or answer.cost:
+            _count(held, answer)
+    settled = settle(begun.asked, said)
+    stated = settled.stated()
+    if not runs.move(held, RunStatus.DECIDED, Stage.APPROVE, decided=stated):
+        return None
+    keep(held, settled, now=held.at)
+    return Stage.APPROVE
+
+
+def _count(held: Held, answer: Answer) -> None:
+    """Tokens and money of the tenant's day."""
+    tenant = Tenant.objects.get(pk=held.tenant)
+    zone = zone_at(
+        held.at,
+        timezone=tenant.timezone,
+        previous=tenant.previous_timezone,
+        since=tenant.timezone_since,
+    )
+    day = local_day(held.at, zone)
+    DecisionUse.objects.get_or_create(tenant_id=held.tenant, key=held.tenant, day=day)
+    rows = DecisionUse.objects.filter(tenant_id=held.tenant, key=held.tenant, day=day)
+    rows.update(tokens=F("tokens") + answer.tokens, cost=F("cost") + answer.cost)

@@ -1,0 +1,231 @@
+"""What to do next, what ran by itself, what waits: the three lists of a seller's day."""
+
+from datetime import datetime
+from functools import singledispatch
+from heapq import merge
+from operator import attrgetter
+from typing import Any
+
+from django.db.models import Case, F, FloatField, IntegerField, Q, QuerySet, Value, When
+from django.db.models.functions import Cast, Coalesce
+
+from autonomy import asking
+from autonomy.models import Approval, Execution, Run
+from autonomy.rules.actions import Reversal
+from autonomy.rules.approvals import APPROVERS, Standing, hindrance
+from autonomy.rules.runs import RunStatus
+from perception.accounts import visible_to
+from perception.rules.callers import Caller
+from perception.rules.roles import Role, sees_all_accounts
+
+Item = dict[str, Any]
+BLANK: Item = dict.fromkeys(
+    (
+        "intent", "execution", "run", "action_type", "parameters", "payload_hash",
+        "requires_role", "can_decide", "confidence", "risk_level", "rationale",
+        "auto_executed", "approval_source", "undo_possible", "expires_at",
+        "escalated_at", "finished_at",
+    )
+)  # fmt: skip
+# Heavy, and shown nowhere in a list.
+UNSHOWN = ("verdict__facts", "verdict__layers")
+
+# Sure and warm first, later proposals of a run behind; what nobody answered before all.
+_WORTH = (
+    Coalesce(F("intent__confidence"), Value(0.0)) * 600
+    + F("account__heat_score") * 400
+    - Cast(F("intent__rank"), FloatField()) * 50
+)
+_PRESSING = Case(
+    When(escalated_at__isnull=False, then=Value(5000)),
+    default=Value(0),
+    output_field=IntegerField(),
+)
+
+
+class Merged:
+    """Rows of several kinds as one list in the order of their ids, which is time's."""
+
+    def __init__(self, *parts: QuerySet[Any], newest_first: bool = True) -> None:
+        self._parts, self._newest_first = parts, newest_first
+
+    def order_by(self, *fields: str) -> "Merged":
+        return Merged(
+            *(part.order_by(*fields) for part in self._parts),
+            newest_first=fields[0].startswith("-"),
+        )
+
+    def filter(self, **bounds: Any) -> "Merged":
+        return Merged(
+            *(part.filter(**bounds) for part in self._parts),
+            newest_first=self._newest_first,
+        )
+
+    def __getitem__(self, wanted: slice) -> list[Any]:
+        """As many of each as the page could need, then the page."""
+        found = [list(part[: wanted.stop]) for part in self._parts]
+        return list(merge(*found, key=attrgetter("id"), reverse=self._newest_first))[
+            wanted
+        ]
+
+
+def next_for(caller: Caller, *, now: datetime) -> QuerySet[Approval]:
+    """Open questions of the caller, the most worthwhile first: by `score`.
+
+    Sellers see all of their accounts; what an approver has to decide comes last.
+    """
+    rows = _open(caller, now=now)
+    if sees_all_accounts(caller.role):
+        rows = rows.filter(_for(caller))
+    turn = Case(
+        When(_for(caller), then=Value(2000)),
+        default=Value(0),
+        output_field=IntegerField(),
+    )
+    return rows.annotate(score=Cast(_WORTH, IntegerField()) + turn + _PRESSING)
+
+
+def autopilot(caller: Caller) -> QuerySet[Execution]:
+    """What ran without anybody having been asked."""
+    return _executions(caller).filter(auto_executed=True)
+
+
+def inbox(caller: Caller, *, now: datetime) -> Merged:
+    """Everything that waits for the caller: questions, doubts, runs that stopped."""
+    doubts = _executions(caller).filter(status=Execution.Status.IN_DOUBT)
+    parts: list[QuerySet[Any]] = [_open(caller, now=now).filter(_for(caller)), doubts]
+    if caller.role in (Role.ADMIN, Role.AUDITOR):
+        parked = Run.objects.filter(
+            tenant_id=caller.tenant, status=RunStatus.PARKED.value
+        )
+        parts.append(parked.select_related("account").defer("context", "decided"))
+    return Merged(*parts)
+
+
+@singledispatch
+def item(row: Any, caller: Caller) -> Item:
+    """One row of a list, as all three lists show it."""
+    raise TypeError(f"{type(row).__name__} is in no list")
+
+
+@item.register
+def _(row: Approval, caller: Caller) -> Item:
+    intent = row.intent
+    return {
+        **BLANK,
+        "kind": "approval",
+        "id": row.id,
+        "intent": intent.id,
+        "account": row.account_id,
+        "account_name": row.account.name,
+        "run": intent.run_id,
+        "action_type": intent.action_type,
+        "parameters": intent.parameters,
+        "payload_hash": row.payload_hash,
+        "status": intent.status,
+        "requires_role": row.requires_role,
+        "can_decide": _can_decide(row, caller),
+        "confidence": intent.confidence,
+        "risk_level": intent.risk_level,
+        "rationale": intent.rationale,
+        "why": row.verdict.explanation,
+        "would_be_automatic_if": row.verdict.would_be_automatic_if,
+        "at": row.asked_at,
+        "expires_at": row.expires_at,
+        "escalated_at": row.escalated_at,
+    }
+
+
+@item.register
+def _(row: Execution, caller: Caller) -> Item:
+    in_doubt = row.status == Execution.Status.IN_DOUBT
+    verdict = row.permit.verdict
+    return {
+        **BLANK,
+        "kind": "doubt" if in_doubt else "execution",
+        "id": row.id,
+        "intent": row.intent_id,
+        "execution": row.id,
+        "account": row.account_id,
+        "account_name": row.account.name,
+        "run": row.intent.run_id,
+        "action_type": row.action_type,
+        "parameters": row.intent.parameters,
+        "status": row.status,
+        "confidence": row.intent.confidence,
+        "risk_level": row.intent.risk_level,
+        "rationale": row.intent.rationale,
+        "auto_executed": row.auto_executed,
+        "approval_source": row.approval_source,
+        "undo_possible": _is_undoable(row),
+        "why": row.error if in_doubt and row.error else verdict.explanation,
+        "would_be_automatic_if": verdict.would_be_automatic_if,
+        "at": row.started_at,
+        "finished_at": row.finished_at,
+    }
+
+
+@item.register
+def _(row: Run, caller: Caller) -> Item:
+    return {
+        **BLANK,
+        "kind": "parked",
+        "id": row.id,
+        "run": row.id,
+        "account": row.account_id,
+        "account_name": row.account.name,
+        "status": row.status,
+        "why": f"It stopped at {row.stage.lower()}: {row.error}".rstrip(": "),
+        "would_be_automatic_if": [],
+        "at": row.updated_at,
+    }
+
+
+def _open(caller: Caller, *, now: datetime) -> QuerySet[Approval]:
+    """What can still be decided, is not put off, and was not handed to somebody else."""
+    mine = Q(assigned_to=None) | Q(assigned_to_id=caller.membership)
+    awake = Q(snoozed_until=None) | Q(snoozed_until__lte=now)
+    rows = asking.seen_by(caller).filter(
+        mine, awake, status=Approval.Status.PENDING, expires_at__gt=now
+    )
+    return rows.select_related("intent", "account", "verdict", "tenant").defer(*UNSHOWN)
+
+
+def _for(caller: Caller) -> Q:
+    """Whose turn it is. Auditors decide nothing, and look at everything."""
+    assigned = Q(assigned_to_id=caller.membership)
+    own = Q(account__owner_id=caller.membership)
+    if caller.role is Role.SELLER:
+        return assigned | (own & Q(requires_role=Role.SELLER.value))
+    if caller.role in APPROVERS:
+        open_to_all = Q(escalated_at__isnull=False) | Q(account__owner=None)
+        needs_one = Q(requires_role=Role.APPROVER.value)
+        return assigned | own | open_to_all | needs_one
+    return Q(pk__isnull=False)
+
+
+def _executions(caller: Caller) -> QuerySet[Execution]:
+    rows = Execution.objects.filter(tenant_id=caller.tenant)
+    if not sees_all_accounts(caller.role):
+        rows = rows.filter(account_id__in=visible_to(caller).values("id"))
+    related = rows.select_related("intent", "account", "permit__verdict")
+    return related.defer(*(f"permit__{name}" for name in UNSHOWN)).annotate(
+        reversal=F("permit__verdict__facts__traits__reversal")
+    )
+
+
+def _can_decide(row: Approval, caller: Caller) -> bool:
+    standing = Standing(
+        role=caller.role,
+        owns_account=row.account.owner_id == caller.membership,
+        is_assigned=row.assigned_to_id == caller.membership,
+        is_author=caller.membership in (row.author_id, row.intent.proposed_by_id),
+    )
+    four_eyes = row.tenant.four_eyes
+    return hindrance(row.requires_role, standing, four_eyes=four_eyes) is None
+
+
+def _is_undoable(row: Any) -> bool:
+    """Whether its tool can still put back what was there before."""
+    done = row.status == Execution.Status.SUCCEEDED
+    return done and bool(row.reversal == Reversal.INVERSE)

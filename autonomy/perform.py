@@ -1,0 +1,268 @@
+"""One approved act, completely: begun, carried out, its end recorded.
+
+Effects of the house commit with the execution. A call outside goes out between two
+transactions: the first one records that it will, under a lease and a fence; the second
+one what came of it. Whoever finds the lease over goes on from what is recorded.
+"""
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from time import monotonic
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+
+from autonomy import leases, switchboard
+from autonomy.errors import NotNow
+from autonomy.execute import start
+from autonomy.models import Execution, Intent, Tool
+from autonomy.propose import known_type
+from autonomy.rules import answers
+from autonomy.rules.answers import Course, Meaning, Said, Step
+from autonomy.settle import End, finish
+from autonomy.tools import binding, http, internal, pace
+from autonomy.tools.base import Act, clock
+from ledger.scope import current_tenant, tenant_scope
+
+WAITS = "WAITS"
+NOTHING = "NOTHING"
+# How often what a switch stopped looks whether it was released.
+STOPPED_FOR = timedelta(seconds=5)
+CALLS_KEPT = 10
+ENDS = {
+    Step.SUCCEED: Execution.Status.SUCCEEDED,
+    Step.FAIL: Execution.Status.FAILED,
+    Step.DOUBT: Execution.Status.IN_DOUBT,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How long an act may be held, and how often it is tried."""
+
+    lease: float
+    most: int
+
+    def span(self, tool: Tool) -> timedelta:
+        """A lease outlives what happens under it: half of it, and the call."""
+        return timedelta(seconds=max(self.lease, self.lease / 2 + tool.timeout_s))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """An act that this process alone holds, and the call that it will make."""
+
+    tool: Tool
+    call: http.Call
+    course: Course
+    probe: datetime | None
+    since: float
+
+    @property
+    def execution(self) -> Execution:
+        return self.call.act.execution
+
+    @property
+    def intent(self) -> Intent:
+        return self.call.act.intent
+
+
+def perform(
+    intent: UUID, *, tenant: UUID, lease: float | None = None, most: int | None = None
+) -> str:
+    """Do what is due of one intent. Says how it stands now, or why nothing was done."""
+    if connection.in_atomic_block:
+        raise RuntimeError("an act opens its own transactions")
+    limits = Limits(
+        lease=settings.LEASE_SECONDS if lease is None else lease,
+        most=settings.MAX_ATTEMPTS if most is None else most,
+    )
+    since = monotonic()
+    try:
+        with tenant_scope(tenant):
+            claim = _taken(intent, limits, since)
+    except NotNow as refusal:
+        # Everything was taken back: a permit, a claim, a place in the budget.
+        leases.put_off(intent, refusal, tenant=tenant)
+        return WAITS
+    except Exception as error:
+        with suppress(DatabaseError):
+            leases.stumble(intent, error, tenant=tenant)
+        raise
+    if isinstance(claim, str):
+        return claim
+    if monotonic() - since > limits.lease / 2:
+        # This process slept. What it would send now could come too late.
+        said = Said(meaning=Meaning.WAIT, detail="It was not sent.", wait=0)
+        called = http.Called(said=said, took_ms=0)
+        claim = replace(claim, probe=None)
+    else:
+        called = http.make(claim.call)
+    with tenant_scope(tenant):
+        return _recorded(claim, called)
+
+
+def _taken(id_: UUID, limits: Limits, since: float) -> Claim | str:
+    held = Intent.objects.filter(tenant_id=current_tenant(), pk=id_).first()
+    match held.status if held else None:
+        case Intent.Status.APPROVED:
+            return _begun(held, limits, since)
+        case Intent.Status.EXECUTING:
+            return _resumed(held, limits, since)
+        case _:
+            return NOTHING
+
+
+def _begun(held: Any, limits: Limits, since: float) -> Claim | str:
+    """Spend the permit and start. The house's own tools end it here."""
+    now = clock()
+    if held.due_at is not None and held.due_at > now:
+        return WAITS
+    action = known_type(held.action_type)
+    if tool := binding.outside(action.traits.tool if action else ""):
+        pace.look(tool, now=now)
+    started = start(held.id)
+    execution = started.execution
+    if execution is None:
+        if started.reason == "STOPPED":
+            raise NotNow(now + STOPPED_FOR)
+        return started.reason
+    tool = binding.outside(execution.tool)
+    if tool is None:
+        return _done_here(execution)
+    fresh = leases.claim(held.id, limits.span(tool), is_first=True)
+    if fresh is None:
+        raise NotNow(now + STOPPED_FOR)
+    execution.intent = fresh
+    return _ready(execution, tool, limits, since)
+
+
+def _done_here(execution: Execution) -> str:
+    """The effect, the end, the outcome: one transaction with the start."""
+    intent, at = execution.intent, clock()
+    if said := internal.fault(execution.tool, intent.parameters):
+        end = End(status=Execution.Status.FAILED, outcome={}, error=said)
+    else:
+        effect = internal.carry_out(Act(execution=execution, intent=intent, at=at))
+        outcome = {
+            "effect": str(effect.id),
+            "kind": effect.kind,
+            "by": "person" if effect.kind == internal.MANUAL else "house",
+        }
+        end = End(status=Execution.Status.SUCCEEDED, outcome=outcome)
+    finish(execution, end, fence=intent.fence, at=at)
+    return end.status.value
+
+
+def _resumed(held: Any, limits: Limits, since: float) -> Claim | str:
+    """Go on with what was started, from what is recorded."""
+    switchboard.hold()
+    execution = Execution.objects.get(tenant_id=current_tenant(), intent=held)
+    tool = binding.outside(execution.tool)
+    span = limits.span(tool) if tool else timedelta(seconds=limits.lease)
+    fresh = leases.claim(held.id, span, is_first=False)
+    if fresh is None:
+        return WAITS
+    execution.refresh_from_db()
+    execution.intent = fresh
+    step, said = Step.DOUBT, "Its tool is gone."
+    if tool is not None:
+        step, said = answers.resume(_course(execution, tool, limits))
+    if step is not Step.AGAIN or tool is None:
+        return _ended(execution, step, said, execution.outcome or {})
+    if pace.is_stopped(execution):
+        raise NotNow(clock() + STOPPED_FOR)
+    return _ready(execution, tool, limits, since)
+
+
+def _ready(execution: Execution, tool: Tool, limits: Limits, since: float) -> Claim:
+    """Record that a call will go out, and make it ready; the tool's row comes last."""
+    at, intent = clock(), execution.intent
+    course = _course(execution, tool, limits)
+    act = Act(execution=execution, intent=intent, at=at)
+    call = http.prepare(tool, act, attempt=intent.attempts)
+    execution.called_at = execution.called_at or at
+    execution.attempts = intent.attempts
+    held = execution.outcome or {"calls": []}
+    if not course.doubted:
+        # What counts later is what the tool promised where it may have acted.
+        held = {**held, "effect": str(tool.effect), "place": http.place(tool)}
+    execution.outcome = held
+    execution.save(update_fields=["called_at", "attempts", "outcome"])
+    probe = pace.admit(tool, probe_for=limits.span(tool))
+    return Claim(tool=tool, call=call, course=course, probe=probe, since=since)
+
+
+def _course(execution: Execution, tool: Tool, limits: Limits) -> Course:
+    """How far it has come; where it may have acted, the promise of then counts too."""
+    doubted = execution.called_at is not None
+    first = (execution.outcome if doubted else None) or {}
+    keyed = Tool.Effects.KEYED
+    return Course(
+        keyed=tool.effect == keyed and first.get("effect", keyed) == keyed,
+        doubted=doubted,
+        attempts=execution.intent.attempts,
+        most=limits.most,
+        since=clock() - execution.started_at,
+        same_place=first.get("place") in (None, http.place(tool)),
+    )
+
+
+def _recorded(claim: Claim, called: http.Called) -> str:
+    """What came of a call, under the fence; then the breaker is told."""
+    said, execution = called.said, claim.execution
+    outcome = dict(execution.outcome or {})
+    this = {
+        "at": claim.call.act.at.isoformat(),
+        "meaning": said.meaning.value,
+        "status": said.status,
+        "took_ms": called.took_ms,
+    }
+    outcome["calls"] = [*outcome["calls"], this][-CALLS_KEPT:]
+    step = answers.next_step(said, claim.course)
+    if step is Step.AGAIN:
+        stands = _again(claim, said, outcome)
+    else:
+        stands = _ended(execution, step, said.detail, outcome)
+    if said.meaning is not Meaning.FORBIDDEN:
+        pace.note(claim.tool, went_well=_is_well(said), probe=claim.probe)
+    return stands
+
+
+def _is_well(said: Said) -> bool:
+    return said.meaning not in (Meaning.AMBIGUOUS, Meaning.UNREACHED)
+
+
+def _again(claim: Claim, said: Said, outcome: dict[str, Any]) -> str:
+    """Give the lease back until the next call; being told to wait is no attempt."""
+    intent = claim.intent
+    moved = leases.let_go(
+        intent,
+        pause=answers.pause(said, intent.attempts),
+        counts=said.wait is None,
+        error=said.detail,
+    )
+    if not moved:
+        return NOTHING
+    execution = claim.execution
+    execution.outcome = outcome
+    if said.meaning is not Meaning.AMBIGUOUS and not claim.course.doubted:
+        # It is certain that nothing was done yet.
+        execution.called_at = None
+    execution.save(update_fields=["outcome", "called_at"])
+    return WAITS
+
+
+def _ended(execution: Execution, step: Step, said: str, outcome: dict[str, Any]) -> str:
+    end = End(
+        status=ENDS[step],
+        outcome=outcome,
+        error="" if step is Step.SUCCEED else said,
+        attempts=execution.attempts,
+    )
+    intent = execution.intent
+    held = finish(execution, end, fence=intent.fence, at=clock())
+    return end.status.value if held else NOTHING

@@ -1,0 +1,205 @@
+"""How an execution ends: its row, its intent, the outcome, the signal that it is."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from autonomy.errors import NotInDoubt
+from autonomy.models import Execution, Intent, Outcome, Run
+from ledger.record import SYSTEM, Actor, Fact, record_all
+from ledger.rules.kinds import Kind
+from ledger.scope import current_tenant, tenant_scope
+from perception.models import Signal
+
+SIGNAL = "execution_outcome"
+LONGEST_ERROR = 300
+KINDS = {
+    Execution.Status.SUCCEEDED: Kind.EXECUTION_SUCCEEDED,
+    Execution.Status.FAILED: Kind.EXECUTION_FAILED,
+    Execution.Status.IN_DOUBT: Kind.EXECUTION_DOUBTED,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class End:
+    """How an attempt ended, for good or in doubt."""
+
+    status: Execution.Status
+    outcome: Mapping[str, Any]
+    error: str = ""
+    attempts: int = 1
+    by: Actor = SYSTEM
+    said: Mapping[str, Any] = field(default_factory=dict)
+
+
+def finish(execution: Execution, end: End, *, fence: int, at: datetime) -> bool:
+    """Record how an act under way ended; False where somebody else holds it now."""
+    moved = Intent.objects.filter(
+        tenant_id=current_tenant(),
+        pk=execution.intent_id,
+        status=Intent.Status.EXECUTING,
+        fence=fence,
+    ).update(
+        status=Intent.Status(end.status.value),
+        error=end.error[:LONGEST_ERROR],
+        lease_until=None,
+        due_at=None,
+        dispatched_at=None,
+        updated_at=at,
+    )
+    if not moved:
+        return False
+    _end(execution, end, at=at)
+    _state(execution, KINDS[end.status], end, at=at)
+    return True
+
+
+def settle(
+    execution: Execution, *, done: bool, by: Actor, note: str, now: datetime
+) -> Execution:
+    """End the doubt about an act, once: it was done, or it was not."""
+    status = Execution.Status.SUCCEEDED if done else Execution.Status.FAILED
+    held = (
+        Execution.objects.select_for_update()
+        .filter(tenant_id=current_tenant(), pk=execution.pk)
+        .get()
+    )
+    moved = Intent.objects.filter(
+        tenant_id=current_tenant(),
+        pk=held.intent_id,
+        status=Intent.Status.IN_DOUBT,
+    ).update(status=status.value, updated_at=now)
+    if not moved or held.status != Execution.Status.IN_DOUBT:
+        raise NotInDoubt(f"It is {held.status}.")
+    settled = {"done": done, "by": by.stated(), "note": note}
+    end = End(
+        status=status,
+        outcome={**(held.outcome or {}), "settled": settled},
+        error="" if done else held.error,
+        attempts=held.attempts,
+        by=by,
+        said={"done": done, "note": note},
+    )
+    _end(held, end, at=now)
+    _state(held, Kind.EXECUTION_SETTLED, end, at=now)
+    return held
+
+
+def settle_by_lookup(
+    execution: UUID,
+    *,
+    tenant: UUID,
+    lookup: Callable[[str], bool | None],
+    now: datetime,
+) -> bool:
+    """Ask a tool by the key whether it acted, outside of any transaction.
+
+    True where that ended the doubt; a lookup that cannot tell answers None.
+    """
+    with tenant_scope(tenant):
+        held = Execution.objects.get(tenant_id=tenant, pk=execution)
+    found = lookup(str(held.intent_id))
+    if found is None:
+        return False
+    with tenant_scope(tenant):
+        settle(held, done=found, by=SYSTEM, note="The tool was asked.", now=now)
+    return True
+
+
+def _end(execution: Execution, end: End, *, at: datetime) -> None:
+    execution.status = end.status
+    if end.status is not Execution.Status.IN_DOUBT:
+        execution.finished_at = at
+    execution.outcome, execution.attempts = dict(end.outcome), end.attempts
+    execution.error = end.error[:LONGEST_ERROR]
+    execution.save(
+        update_fields=["status", "finished_at", "outcome", "attempts", "error"]
+    )
+
+
+def _state(execution: Execution, kind: Kind, end: End, *, at: datetime) -> None:
+    """The end as facts; what is no doubt is an outcome, and comes back as a signal."""
+    run = execution.intent.run_id
+    subjects = {
+        "account": execution.account_id,
+        "intent": execution.intent_id,
+        "execution": execution.id,
+        **({"run": run} if run else {}),
+    }
+    data = {
+        "auto_executed": execution.auto_executed,
+        "approval_source": str(execution.approval_source),
+    }
+    more = {
+        "tool": execution.tool,
+        "attempts": execution.attempts,
+        "error": execution.error,
+        "outcome": execution.outcome,
+        **end.said,
+    }
+    stated = [Fact(kind=kind, by=end.by, subjects=subjects, data={**data, **more})]
+    if end.status is not Execution.Status.IN_DOUBT:
+        taxonomy = f"EXECUTION_{end.status.value}"
+        _keep_outcome(execution, taxonomy, at=at)
+        named = {"taxonomy": taxonomy, "cause": "execution"}
+        stated.append(
+            Fact(kind=Kind.OUTCOME_RECORDED, subjects=subjects, data={**data, **named})
+        )
+        stated.append(_echoed(execution, subjects, at=at))
+    record_all(stated, now=at)
+
+
+def _keep_outcome(execution: Execution, taxonomy: str, *, at: datetime) -> None:
+    Outcome.objects.get_or_create(
+        tenant_id=current_tenant(),
+        intent_id=execution.intent_id,
+        taxonomy=taxonomy,
+        defaults={
+            "account_id": execution.account_id,
+            "action_type": execution.action_type,
+            "cause": "execution",
+            "at": at,
+        },
+    )
+
+
+def _echoed(
+    execution: Execution, subjects: Mapping[str, UUID], *, at: datetime
+) -> Fact:
+    """The outcome as a signal. It has entered already: no echo starts a run."""
+    signal = Signal.objects.create(
+        tenant_id=current_tenant(),
+        account_id=execution.account_id,
+        type=SIGNAL,
+        source="autonomy",
+        dedupe_key=f"{SIGNAL}:{execution.id}",
+        payload={
+            "execution_id": str(execution.id),
+            "intent_id": str(execution.intent_id),
+            "action_type": execution.action_type,
+            "status": str(execution.status),
+            "auto_executed": execution.auto_executed,
+            "approval_source": str(execution.approval_source),
+        },
+        occurred_at=at,
+        received_at=at,
+        caused_by=execution.id,
+        depth=_depth_of(execution.intent.run_id) + 1,
+        entered_at=at,
+    )
+    return Fact(
+        kind=Kind.SIGNAL_RECEIVED,
+        subjects={**subjects, "signal": signal.id},
+        data={"type": SIGNAL, "source": "autonomy", "depth": signal.depth},
+    )
+
+
+def _depth_of(run: UUID | None) -> int:
+    """How long the chain behind a run is."""
+    if run is None:
+        return 0
+    behind = Run.objects.filter(tenant_id=current_tenant(), pk=run).values("signal_id")
+    signals = Signal.objects.filter(tenant_id=current_tenant(), pk__in=behind)
+    return signals.values_list("depth", flat=True).first() or 0

@@ -1,0 +1,1 @@
+"""Tools: what carries an act out, here or at an integrator's."""

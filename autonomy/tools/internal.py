@@ -1,0 +1,115 @@
+"""Tools of the house: what they leave behind commits with the execution."""
+
+from typing import Any
+
+from autonomy.models import ContextField, Effect
+from autonomy.rules.actions import said
+from autonomy.tools.base import Act
+from ledger.scope import current_tenant
+from perception.models import Opportunity, Signal
+
+# What each tool leaves behind.
+KINDS = {
+    "internal.note": "note",
+    "internal.task": "task",
+    "internal.brief": "brief",
+    "internal.draft": "draft",
+    "internal.approval_request": "approval_request",
+    "internal.context": "context",
+    "internal.interaction": "interaction",
+    "internal.escalation": "escalation",
+}
+MANUAL = "manual_task"
+RECENT = 5
+LONGEST_FIELD = 200
+
+
+def fault(tool: str, parameters: dict[str, Any]) -> str:
+    """Why a tool cannot do anything with these parameters; empty where it can."""
+    if tool != "internal.context":
+        return ""
+    field = parameters.get("field")
+    if isinstance(field, str) and 0 < len(field) <= LONGEST_FIELD:
+        return "" if "value" in parameters else "It names no value."
+    return f"It names no field of 1 to {LONGEST_FIELD} letters."
+
+
+def carry_out(act: Act) -> Effect:
+    """Do it, in the transaction at hand; what no tool does, a person is asked to do."""
+    kind = KINDS.get(act.execution.tool, MANUAL)
+    before = None
+    data = dict(act.intent.parameters)
+    match kind:
+        case "context":
+            before = _know(act)
+        case "brief":
+            data["known"] = _known(act)
+        case "task" | "draft":
+            data["owner"] = _text(act.execution.seller_id)
+            data["contact"] = _text(act.intent.contact_id)
+        case "approval_request" | "escalation":
+            data["for_role"] = "APPROVER"
+        case "manual_task":
+            data = _by_hand(act)
+        case _:
+            pass
+    return Effect.objects.create(
+        tenant_id=current_tenant(),
+        execution=act.execution,
+        account_id=act.execution.account_id,
+        kind=kind,
+        data=data,
+        before=before,
+        created_at=act.at,
+    )
+
+
+def _know(act: Act) -> dict[str, Any]:
+    """Set one field of an account's context; what was there before is kept."""
+    given = act.intent.parameters
+    row, is_new = ContextField.objects.select_for_update().get_or_create(
+        tenant_id=current_tenant(),
+        account_id=act.execution.account_id,
+        field=given["field"],
+        defaults={"value": given["value"], "updated_at": act.at},
+    )
+    if is_new:
+        return {"field": row.field, "existed": False}
+    before = {"field": row.field, "existed": True, "value": row.value}
+    row.value, row.updated_at = given["value"], act.at
+    row.save(update_fields=["value", "updated_at"])
+    return before
+
+
+def _known(act: Act) -> dict[str, Any]:
+    """What a brief starts from: deals, what is known, what came in lately."""
+    tenant, account = current_tenant(), act.execution.account_id
+    here = {"tenant_id": tenant, "account_id": account}
+    deals = Opportunity.objects.filter(**here).order_by("external_id")
+    known = ContextField.objects.filter(**here).order_by("field")
+    lately = Signal.objects.filter(**here).exclude(type="execution_outcome")
+    return {
+        "opportunities": list(deals.values("external_id", "stage")[:RECENT]),
+        "context": {each.field: each.value for each in known[:50]},
+        "signals": [
+            {"id": str(each.id), "type": each.type, "at": each.occurred_at.isoformat()}
+            for each in lately.order_by("-id")[:RECENT]
+        ],
+    }
+
+
+def _by_hand(act: Act) -> dict[str, Any]:
+    return {
+        "action_type": act.intent.action_type,
+        "parameters": act.intent.parameters,
+        "tool": act.execution.tool,
+        "owner": _text(act.execution.seller_id),
+        "contact": _text(act.intent.contact_id),
+        "opportunity": _text(act.intent.opportunity_id),
+        "explanation": f"Nothing here does {said(act.intent.action_type)} by itself; "
+        "please do it by hand.",
+    }
+
+
+def _text(id_: Any) -> str | None:
+    return str(id_) if id_ else None

@@ -1,0 +1,176 @@
+"""Heat and lifecycle of accounts, looked at again after signals came."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.db import connection
+
+from ledger.record import Fact
+from ledger.rules.kinds import Kind
+from ledger.scope import current_tenant
+from perception.models import Account, Opportunity
+from perception.rules.heat import Heat, Tier, refreshed, score
+from perception.rules.lifecycle import (
+    TELLING,
+    WORDS,
+    Deal,
+    Lifecycle,
+    Sighting,
+    Standing,
+    lifecycle,
+    standing,
+)
+
+# Signals of an account that are looked at, the newest first.
+LOOKED_AT = 100
+
+# In the order of ids, so that two lists never wait for each other.
+_LOCK = """
+SELECT id, lifecycle, heat_score, heat_tier, heat_at FROM perception_account
+WHERE tenant_id = %s AND id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE
+"""
+
+_SIGHTINGS = """
+SELECT s.account_id, s.id, s.type, s.occurred_at, s.said
+FROM unnest(%s::uuid[]) AS a(id), LATERAL (
+    SELECT w.account_id, w.id, w.type, w.occurred_at,
+           CASE WHEN w.type = ANY(%s) THEN (
+               SELECT jsonb_object_agg(p.key, p.value) FROM jsonb_each(w.payload) p
+               WHERE p.key = ANY(%s) AND length(p.value::text) < 100)::text END AS said
+    FROM perception_signal w WHERE w.tenant_id = %s AND w.account_id = a.id
+    ORDER BY w.id DESC LIMIT %s) s
+"""
+
+_CHANGE = """
+UPDATE perception_account a SET
+    lifecycle = v.lifecycle, heat_score = v.score, heat_tier = v.tier, heat_at = v.at,
+    updated_at = CASE WHEN v.changed THEN %s ELSE a.updated_at END
+FROM unnest(%s::uuid[], %s::text[], %s::float8[], %s::text[], %s::timestamptz[],
+            %s::boolean[]) AS v(id, lifecycle, score, tier, at, changed)
+WHERE a.tenant_id = %s AND a.id = v.id
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Looked:
+    """An account before and after a look."""
+
+    account: UUID
+    before: Mapping[str, str]
+    after: Mapping[str, str]
+    heat: Heat
+
+    @property
+    def changed(self) -> bool:
+        return self.before != self.after
+
+
+def look_again(
+    accounts: Iterable[UUID], *, fresh: Collection[UUID], now: datetime
+) -> list[Fact]:
+    """Refresh heat and lifecycle of many accounts at once; return what changed."""
+    ids = sorted({str(account) for account in accounts})
+    if not ids:
+        return []
+    tenant = str(current_tenant())
+    with connection.cursor() as cursor:
+        # In a statement of its own: what others committed meanwhile is read after it.
+        cursor.execute(_LOCK, [tenant, ids])
+        held = cursor.fetchall()
+        seen, deals = _sightings(ids), _deals(ids)
+        looked = [
+            _look(row, seen[row[0]], standing(seen[row[0]], deals[row[0]], now=now),
+                  fresh=fresh, now=now)
+            for row in held
+        ]  # fmt: skip
+        cursor.execute(
+            _CHANGE,
+            [
+                now,
+                [str(each.account) for each in looked],
+                [each.after["lifecycle"] for each in looked],
+                [each.heat.score for each in looked],
+                [each.heat.tier.value for each in looked],
+                [each.heat.at for each in looked],
+                [each.changed for each in looked],
+                tenant,
+            ],
+        )
+    return [_stated(each) for each in looked if each.changed]
+
+
+def standing_of(account: Account, *, now: datetime) -> Standing:
+    """How one account stands now."""
+    ids = [str(account.id)]
+    seen, deals = _sightings(ids), _deals(ids)
+    return standing(seen[account.id], deals[account.id], now=now)
+
+
+def _look(
+    row: tuple[Any, ...],
+    seen: list[Sighting],
+    stands: Standing,
+    *,
+    fresh: Collection[UUID],
+    now: datetime,
+) -> _Looked:
+    account, stage, value, tier, at = row
+    kept = Heat(score=value, tier=Tier(tier), at=at)
+    heat = refreshed(
+        kept, score(stands.posture, stands.moments, now=now), stands.moments, now=now
+    )
+    then = lifecycle(Lifecycle(stage), seen, fresh)
+    return _Looked(
+        account=account,
+        before={"lifecycle": stage, "heat_tier": tier},
+        after={"lifecycle": then.value, "heat_tier": heat.tier.value},
+        heat=heat,
+    )
+
+
+def _sightings(ids: list[str]) -> dict[UUID, list[Sighting]]:
+    found: dict[UUID, list[Sighting]] = defaultdict(list)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _SIGHTINGS,
+            [ids, list(TELLING), list(WORDS), str(current_tenant()), LOOKED_AT],
+        )
+        for account, id_, type_, occurred_at, said in cursor.fetchall():
+            found[account].append(
+                Sighting(
+                    id=id_,
+                    type=type_,
+                    occurred_at=occurred_at,
+                    said=orjson.loads(said) if said else {},
+                )
+            )
+    return found
+
+
+def _deals(ids: list[str]) -> dict[UUID, list[Deal]]:
+    rows = Opportunity.objects.filter(
+        tenant_id=current_tenant(), account_id__in=ids
+    ).values_list("account_id", "stage", "renewal_date")
+    found: dict[UUID, list[Deal]] = defaultdict(list)
+    for account, stage, renewal in rows:
+        found[account].append(Deal(stage=stage, renewal=renewal))
+    return found
+
+
+def _stated(looked: _Looked) -> Fact:
+    changed = [
+        name for name, value in looked.after.items() if looked.before[name] != value
+    ]
+    return Fact(
+        kind=Kind.ACCOUNT_CHANGED,
+        subjects={"account": looked.account},
+        data={
+            "before": {name: looked.before[name] for name in changed},
+            "after": {name: looked.after[name] for name in changed},
+        },
+    )

@@ -1,0 +1,138 @@
+"""Deliveries of outside systems: verified, kept once, answered alike when they repeat."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db import connection
+from uuid_utils.compat import uuid7
+
+from ledger.record import Actor
+from ledger.scope import current_tenant, system_scope, tenant_scope
+from perception import connectors, intake
+from perception.errors import NotSigned, TooManyFailures
+from perception.intake import Received
+from perception.models import Connector, Delivery
+from perception.rules.webhooks import Signed, is_signed
+
+# Senders repeat for days, with a fresh time and the same id.
+KEPT_FOR = timedelta(days=31)
+MOST_FAILURES = 20
+FAILURES_WITHIN = 60
+
+# One signal or a list of them, and what is answered to each.
+Body = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+Answer = dict[str, Any] | list[dict[str, Any]]
+
+# The insert waits for a twin in flight: its commit makes this one find the answer.
+_CLAIM = """
+INSERT INTO perception_delivery (id, tenant_id, connector_id, message, answer, received_at)
+VALUES (%s, %s, %s, %s, 'null', %s)
+ON CONFLICT (tenant_id, connector_id, message) DO NOTHING
+"""
+
+
+def accept(
+    connector_id: UUID,
+    given: Signed,
+    *,
+    read: Callable[[], Body],
+    enter: Callable[[Sequence[Received]], None],
+    now: datetime,
+) -> Answer:
+    """Take one delivery, in a transaction of the tenant that its connector belongs to.
+
+    `read` looks into the body, which nobody does before the signature holds; `enter`
+    sends what is new on its way in the same transaction.
+    """
+    tenant = _tenant_of(connector_id)
+    if tenant is None:
+        raise NotSigned
+    with tenant_scope(tenant):
+        connector = _verified(connector_id, given, now=now)
+        if not _claim(connector, given.message, now=now):
+            return _first_answer(connector, given.message)
+        body = read()
+        items = [body] if isinstance(body, Mapping) else body
+        received = intake.receive(
+            [{**item, "source": connector.name[:64]} for item in items],
+            by=Actor(type="system", id=f"connector {connector.id}"),
+            now=now,
+            connector=connector.id,
+        )
+        enter(received)
+        answers = [shown(each) for each in received]
+        answer = answers[0] if isinstance(body, Mapping) else answers
+        Delivery.objects.filter(
+            tenant_id=tenant, connector=connector, message=given.message
+        ).update(answer=answer)
+        return answer
+
+
+def shown(received: Received) -> dict[str, Any]:
+    """One answer, as senders read it."""
+    return {
+        "id": str(received.id),
+        "run_id": received.run_id and str(received.run_id),
+        "duplicate": received.duplicate,
+    }
+
+
+def note_failure(connector_id: UUID) -> None:
+    """Count a delivery that was refused; raise when there were too many lately.
+
+    Only what is refused is held up: nobody shuts the sender out by knowing its address.
+    """
+    key = f"webhook-failures-{connector_id}"
+    failures = cache.get(key, 0) + 1
+    cache.set(key, failures, FAILURES_WITHIN)
+    if failures > MOST_FAILURES:
+        raise TooManyFailures(wait=FAILURES_WITHIN)
+
+
+def forget(*, now: datetime) -> int:
+    """Drop deliveries that nobody repeats any more; the count is returned."""
+    with system_scope("forget deliveries"):
+        count, _ = Delivery.objects.filter(received_at__lt=now - KEPT_FOR).delete()
+    return count
+
+
+def _tenant_of(connector_id: UUID) -> UUID | None:
+    """A delivery brings no credential that names its tenant; the connector's row does."""
+    with system_scope("find connector"):
+        return (
+            Connector.objects.filter(pk=connector_id, is_active=True)
+            .values_list("tenant_id", flat=True)
+            .first()
+        )
+
+
+def _verified(connector_id: UUID, given: Signed, *, now: datetime) -> Connector:
+    connector = Connector.objects.filter(
+        tenant_id=current_tenant(), pk=connector_id, is_active=True
+    ).first()
+    tolerance = timedelta(seconds=settings.WEBHOOK_TOLERANCE_SECONDS)
+    if connector is None or not is_signed(
+        given, connectors.secrets_of(connector), now=now, tolerance=tolerance
+    ):
+        raise NotSigned
+    return connector
+
+
+def _claim(connector: Connector, message: str, *, now: datetime) -> bool:
+    tenant = str(current_tenant())
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, [str(uuid7()), tenant, str(connector.id), message, now])
+        return bool(cursor.rowcount)
+
+
+def _first_answer(connector: Connector, message: str) -> Answer:
+    kept = Delivery.objects.get(
+        tenant_id=current_tenant(), connector=connector, message=message
+    )
+    if isinstance(kept.answer, dict):
+        return {**kept.answer, "duplicate": True}
+    return [{**each, "duplicate": True} for each in kept.answer]
