@@ -68,7 +68,7 @@ def read(asked: Question, *, tenant: UUID) -> Answer:
     )
     at = datetime.fromisoformat(row["at"])
     zone = _zone(row, at)
-    action = registry.merge(asked.action_type, row["action"])
+    action = registry.merge(asked.action_type, row["action"], row["tool"])
     policy = row["policy"]
     return Answer(
         facts=_facts(asked, action, row, at, zone),

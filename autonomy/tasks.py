@@ -1,5 +1,7 @@
 """The chain of five: ids in, one call, nothing back."""
 
+from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 from celery import chain, current_app, shared_task
@@ -10,27 +12,33 @@ from autonomy.relay import Sent
 from autonomy.rules.runs import Stage
 
 
-@shared_task(name="autonomy.tasks.trigger", house_wide=True)
+def _of_spine(step: Callable[..., None]) -> Any:
+    """A task that opens its tenant's scope itself, once for each stage."""
+    register: Any = shared_task
+    return register(name=f"autonomy.tasks.{step.__name__}", house_wide=True)(step)
+
+
+@_of_spine
 def trigger(*, run: str, tenant: str) -> None:
     pipeline.walk(UUID(run), Stage.TRIGGER, tenant=UUID(tenant), may=_may_stride)
 
 
-@shared_task(name="autonomy.tasks.gate", house_wide=True)
+@_of_spine
 def gate(*, run: str, tenant: str) -> None:
     pipeline.walk(UUID(run), Stage.GATE, tenant=UUID(tenant), may=_may_stride)
 
 
-@shared_task(name="autonomy.tasks.decide", house_wide=True)
+@_of_spine
 def decide(*, run: str, tenant: str) -> None:
     pipeline.walk(UUID(run), Stage.DECIDE, tenant=UUID(tenant), may=_may_stride)
 
 
-@shared_task(name="autonomy.tasks.approve", house_wide=True)
+@_of_spine
 def approve(*, run: str, tenant: str) -> None:
     pipeline.walk(UUID(run), Stage.APPROVE, tenant=UUID(tenant), may=_may_stride)
 
 
-@shared_task(name="autonomy.tasks.execute", house_wide=True)
+@_of_spine
 def execute(*, tenant: str, run: str | None = None, intent: str | None = None) -> None:
     if intent is not None:
         pipeline.act(UUID(intent), tenant=UUID(tenant))

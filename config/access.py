@@ -20,6 +20,8 @@ OVERSEERS = frozenset({A, U})
 ADMINS = frozenset({A})
 # An approver can be the second person when policy widens.
 SIGNERS = frozenset({A, P})
+DECIDERS = frozenset({S, P, A})
+SENDERS = frozenset({A, I})
 PROPOSERS = frozenset({S, P, A, I})
 
 # Route name (its path below /api/v1/ is in the schema) -> method -> roles.
@@ -39,6 +41,37 @@ MATRIX: Mapping[str, Mapping[str, frozenset[Role]]] = {
     "export-download": {"GET": OVERSEERS},
     "intents": {"GET": READERS, "POST": PROPOSERS},
     "intent": {"GET": READERS},
+    "approvals": {"GET": READERS},
+    "approval": {"GET": READERS},
+    "approval-approve": {"POST": DECIDERS},
+    "approval-reject": {"POST": DECIDERS},
+    "approval-edit": {"POST": DECIDERS},
+    "approval-snooze": {"POST": DECIDERS},
+    "approval-delegate": {"POST": DECIDERS},
+    "approvals-bulk": {"POST": DECIDERS},
+    "approvals-oversight": {"GET": OVERSEERS},
+    "feed-next": {"GET": READERS},
+    "feed-autopilot": {"GET": READERS},
+    "feed-inbox": {"GET": READERS},
+    "signals": {"GET": READERS, "POST": SENDERS},
+    "signal": {"GET": READERS},
+    "webhook": {},
+    "runs": {"GET": READERS},
+    "run": {"GET": READERS},
+    "run-retry": {"POST": ADMINS},
+    "triggers": {"GET": OVERSEERS},
+    "trigger": {"GET": OVERSEERS, "PUT": ADMINS, "PATCH": ADMINS},
+    "decision-budget": {"GET": OVERSEERS, "PUT": ADMINS},
+    "tools": {"GET": OVERSEERS, "POST": ADMINS},
+    "tool": {"GET": OVERSEERS, "PUT": ADMINS},
+    "tool-breaker": {"GET": OVERSEERS, "PATCH": ADMINS},
+    "executions": {"GET": READERS},
+    "execution": {"GET": READERS},
+    "execution-settle": {"POST": DECIDERS},
+    "connectors": {"GET": OVERSEERS, "POST": ADMINS},
+    "connector": {"GET": OVERSEERS, "PATCH": ADMINS},
+    "connector-rotate": {"POST": ADMINS},
+    "connector-deliveries": {"GET": OVERSEERS},
     "modes": {"GET": READERS, "POST": ADMINS},
     "mode": {"GET": READERS, "DELETE": ADMINS},
     "budgets": {"GET": READERS, "POST": ADMINS},

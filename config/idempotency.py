@@ -55,7 +55,8 @@ def once(request: HttpRequest, handle: Callable[[], HttpResponse]) -> HttpRespon
     if not is_first:
         return _refused(request, caller) or _repeat(caller, key, digest)
     response = handle()
-    if response.status_code < 400 and not response.streaming:
+    is_kept = response.status_code < 400 or getattr(response, "keeps", False)
+    if is_kept and not response.streaming:
         IdempotencyKey.objects.filter(membership_id=caller.membership, key=key).update(
             status=response.status_code,
             headers={name: response[name] for name in KEPT_HEADERS if name in response},

@@ -80,7 +80,8 @@ def _sample(field: Field[Any, Any]) -> Any:
         return uuid7()
     if "Integer" in kind:
         return 1
-    return uuid7().hex[-12:]
+    length = min(12, getattr(field, "max_length", None) or 12)
+    return uuid7().hex[-length:]
 
 
 def _is_serial(field: Field[Any, Any]) -> bool:

@@ -31,6 +31,9 @@ STATUSES: dict[type[Exception], int] = {
     ledger_errors.NoSigningKey: 409,
     perception_errors.AlreadyThere: 409,
     perception_errors.NoSuchMember: 400,
+    perception_errors.TooBusy: 429,
+    perception_errors.TooManySignals: 400,
+    perception_errors.ConnectorThere: 409,
     autonomy_errors.NoSuchActionType: 404,
     autonomy_errors.AlreadyRegistered: 409,
     autonomy_errors.LoosensTier: 409,
@@ -39,6 +42,22 @@ STATUSES: dict[type[Exception], int] = {
     autonomy_errors.NoSuchTarget: 400,
     autonomy_errors.NoSuchScope: 400,
     autonomy_errors.NeedsTarget: 400,
+    autonomy_errors.NoSuchTool: 400,
+    autonomy_errors.ToolExists: 409,
+    autonomy_errors.NotInDoubt: 409,
+    autonomy_errors.NotParked: 409,
+    autonomy_errors.NoSuchTrigger: 404,
+    autonomy_errors.NoSuchApproval: 404,
+    autonomy_errors.NotYourDecision: 403,
+    autonomy_errors.NeedsApprover: 403,
+    autonomy_errors.SelfApproval: 403,
+    autonomy_errors.AlreadyDecided: 409,
+    autonomy_errors.Expired: 409,
+    autonomy_errors.MovedTarget: 409,
+    autonomy_errors.NoLongerAllowed: 409,
+    autonomy_errors.CannotSnooze: 400,
+    autonomy_errors.CannotDelegate: 400,
+    autonomy_errors.Stopped: 409,
     autonomy_errors.NotEngaged: 409,
     autonomy_errors.BundleRefused: 400,
     autonomy_errors.BundleFails: 409,
@@ -57,6 +76,8 @@ class Refusal(exceptions.APIException):
         self.status_code = status
         # DRF makes Retry-After of it.
         self.wait = getattr(error, "wait", None)
+        # What was done about it stays; else an answer of 400 or more undoes it.
+        self.keeps = getattr(error, "keeps", False)
 
 
 class Problem(ExceptionFormatter):
@@ -89,6 +110,7 @@ def answer(error: Exception, context: Any) -> Response | None:
     response = exception_handler(error, context)
     if response is not None:
         response.content_type = CONTENT_TYPE
+        response.keeps = getattr(error, "keeps", False)  # type: ignore[attr-defined]
     return response
 
 

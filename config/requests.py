@@ -28,6 +28,8 @@ Handler = Callable[[HttpRequest], HttpResponse]
 # These answer without any tenant, and must answer when the database cannot.
 UNSCOPED = (
     "/healthz", "/livez", "/readyz", "/metrics", "/static/", "/api/schema", "/tenants/",
+    # Webhooks find their tenant by their connector.
+    "/api/v1/webhooks/",
 )  # fmt: skip
 
 
@@ -71,7 +73,8 @@ def scope_requests(get_response: Handler) -> Handler:
             response = idempotency.once(
                 request, lambda: _rendered(request, get_response)
             )
-            if scoped and response.status_code >= 400:
+            keeps = getattr(response, "keeps", False)
+            if scoped and response.status_code >= 400 and not keeps:
                 transaction.set_rollback(True)
         return response
 

@@ -179,8 +179,7 @@ CELERY_TASK_ROUTES = {
 }
 CELERY_TASK_DEFAULT_QUEUE = "house"
 CELERY_TASK_QUEUES = [
-    Queue(name)
-    for name in ("house", "trigger", "gate", "decide", "approve", "execute")
+    Queue(name) for name in ("house", "trigger", "gate", "decide", "approve", "execute")
 ]
 # A connection serves many tasks; tasks close it themselves when it fails them.
 CELERY_DB_REUSE_MAX = 1000

@@ -2,12 +2,25 @@
 
 from django.urls import path
 
+from perception.api import connectors
 from perception.api.accounts import Accounts, OneAccount, Timeline
 from perception.api.explanations import ExecutionExplanation, IntentExplanation
 from perception.api.settings import Me, TenantSettings
 
 urlpatterns = [
     path("me/", Me.as_view(), name="me"),
+    path("connectors/", connectors.Connectors.as_view(), name="connectors"),
+    path("connectors/<uuid:pk>/", connectors.OneConnector.as_view(), name="connector"),
+    path(
+        "connectors/<uuid:pk>/rotate/",
+        connectors.Rotate.as_view(),
+        name="connector-rotate",
+    ),
+    path(
+        "connectors/<uuid:pk>/deliveries/",
+        connectors.Deliveries.as_view(),
+        name="connector-deliveries",
+    ),
     path("settings/", TenantSettings.as_view(), name="settings"),
     path("accounts/", Accounts.as_view(), name="accounts"),
     path("accounts/<uuid:pk>/", OneAccount.as_view(), name="account"),

@@ -17,7 +17,6 @@ from autonomy.api.shapes import DECISIONS
 from autonomy.propose import check_parameters
 from autonomy.rules.actions import ActionType, Reversal, Risk, Tier, Touch
 from autonomy.rules.allowed import what_is_allowed
-from autonomy.rules.catalogue import TOOLS
 from ledger.doors import StrictSerializer, etag, insist_on_match
 from perception.api.settings import IF_MATCH
 from perception.models import Opportunity
@@ -46,8 +45,8 @@ class ActionOut(serializers.Serializer[Any]):
 
 class _Changeable(StrictSerializer):
     tier = serializers.ChoiceField(choices=[tier.value for tier in Tier])
-    tool = serializers.ChoiceField(
-        choices=TOOLS,
+    tool = serializers.CharField(
+        max_length=64,
         allow_blank=True,
         help_text="What carries it out; empty: a person does it by hand.",
     )
@@ -62,7 +61,7 @@ class ActionChange(_Changeable):
     tier = serializers.ChoiceField(
         choices=[tier.value for tier in Tier], required=False
     )
-    tool = serializers.ChoiceField(choices=TOOLS, allow_blank=True, required=False)
+    tool = serializers.CharField(max_length=64, allow_blank=True, required=False)
     min_confidence = serializers.FloatField(
         min_value=0, max_value=1, allow_null=True, required=False
     )

@@ -168,6 +168,10 @@ SELECT jsonb_build_object(
                'min_confidence', r.min_confidence, 'declared', r.declared)
              FROM autonomy_actionrow r
              WHERE r.tenant_id = of_tenant AND r.key = of_type),
+  'tool', (SELECT jsonb_build_object('effect', t.effect, 'undo', t.undo)
+           FROM autonomy_actionrow r
+           JOIN autonomy_tool t ON t.tenant_id = r.tenant_id AND t.key = r.tool
+           WHERE r.tenant_id = of_tenant AND r.key = of_type),
   'modes', (SELECT coalesce(jsonb_agg(jsonb_build_object(
                'account', m.account_id, 'type', m.action_type, 'mode', m.mode)), '[]')
             FROM autonomy_mode m

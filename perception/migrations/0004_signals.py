@@ -6,50 +6,135 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('perception', '0003_days'),
+        ("perception", "0003_days"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Delivery',
+            name="Delivery",
             fields=[
-                ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('message', models.CharField(max_length=255)),
-                ('answer', models.JSONField()),
-                ('received_at', models.DateTimeField()),
-                ('connector', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='deliveries', to='perception.connector')),
-                ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, to='perception.tenant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid_utils.compat.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("message", models.CharField(max_length=255)),
+                ("answer", models.JSONField()),
+                ("received_at", models.DateTimeField()),
+                (
+                    "connector",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="deliveries",
+                        to="perception.connector",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="perception.tenant",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'deliveries',
-                'indexes': [models.Index(fields=['received_at'], name='delivery_age')],
-                'constraints': [models.UniqueConstraint(fields=('tenant', 'connector', 'message'), name='delivery_once')],
+                "verbose_name_plural": "deliveries",
+                "indexes": [models.Index(fields=["received_at"], name="delivery_age")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "connector", "message"), name="delivery_once"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Signal',
+            name="Signal",
             fields=[
-                ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('type', models.CharField(max_length=64)),
-                ('is_known', models.BooleanField(default=True)),
-                ('source', models.CharField(blank=True, default='', max_length=64)),
-                ('dedupe_key', models.CharField(blank=True, default='', max_length=255)),
-                ('payload', models.JSONField()),
-                ('occurred_at', models.DateTimeField()),
-                ('received_at', models.DateTimeField()),
-                ('caused_by', models.UUIDField(blank=True, null=True)),
-                ('depth', models.PositiveSmallIntegerField(default=0)),
-                ('run_id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False)),
-                ('entered_at', models.DateTimeField(blank=True, null=True)),
-                ('account', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='signals', to='perception.account')),
-                ('connector', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='perception.connector')),
-                ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, to='perception.tenant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid_utils.compat.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("type", models.CharField(max_length=64)),
+                ("is_known", models.BooleanField(default=True)),
+                ("source", models.CharField(blank=True, default="", max_length=64)),
+                (
+                    "dedupe_key",
+                    models.CharField(blank=True, default="", max_length=255),
+                ),
+                ("payload", models.JSONField()),
+                ("occurred_at", models.DateTimeField()),
+                ("received_at", models.DateTimeField()),
+                ("caused_by", models.UUIDField(blank=True, null=True)),
+                ("depth", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "run_id",
+                    models.UUIDField(default=uuid_utils.compat.uuid7, editable=False),
+                ),
+                ("entered_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="signals",
+                        to="perception.account",
+                    ),
+                ),
+                (
+                    "connector",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="perception.connector",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="perception.tenant",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['tenant', 'account', '-id'], name='signal_account'), models.Index(fields=['tenant', '-id'], name='signal_page'), models.Index(condition=models.Q(('entered_at__isnull', True)), fields=['received_at'], name='signal_waiting')],
-                'constraints': [models.UniqueConstraint(fields=('tenant', 'id'), name='signal_id'), models.UniqueConstraint(condition=models.Q(('dedupe_key', ''), _negated=True), fields=('tenant', 'dedupe_key'), name='signal_dedupe')],
+                "indexes": [
+                    models.Index(
+                        fields=["tenant", "account", "-id"], name="signal_account"
+                    ),
+                    models.Index(fields=["tenant", "-id"], name="signal_page"),
+                    models.Index(
+                        condition=models.Q(("entered_at__isnull", True)),
+                        fields=["received_at"],
+                        name="signal_waiting",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "id"), name="signal_id"),
+                    models.UniqueConstraint(
+                        condition=models.Q(("dedupe_key", ""), _negated=True),
+                        fields=("tenant", "dedupe_key"),
+                        name="signal_dedupe",
+                    ),
+                ],
             },
         ),
     ]

@@ -9,8 +9,9 @@ from django.db.models.functions import Now
 
 from autonomy import admission, runs
 from autonomy.models import AccountPace, DecisionBudget, DecisionUse, Run, TriggerRow
-from autonomy.rules.runs import Stage
+from autonomy.rules.runs import RunStatus, Stage
 from ledger.models import Entry
+from ledger.record import SYSTEM
 from ledger.scope import tenant_scope
 from tests.autonomy.conftest import Desk
 from tests.races import in_threads
@@ -86,7 +87,12 @@ def test_a_second_signal_within_the_debounce_ends_as_skipped(desk: Desk) -> None
 def test_a_hundred_at_the_gate_one_is_allowed(desk: Desk) -> None:
     """G3: atomic admission; one waits for the rest, and the rest are absorbed."""
     waiting = _runs(desk, 100, stage="GATE")
-    in_threads(20, lambda place: [_gate(desk, run) for run in waiting[place::20]])
+
+    def walk(place: int) -> None:
+        for run in waiting[place::20]:
+            _gate(desk, run)
+
+    in_threads(20, walk)
     with tenant_scope(desk.tenant):
         found = Run.objects.values_list("gate_result", "gate_reason")
         assert Counter(found) == {
@@ -165,7 +171,7 @@ def test_what_fails_too_often_is_parked_and_sent_again_by_a_person(desk: Desk) -
         parked = Run.objects.get(pk=run)
         assert parked.status == "PARKED"
         assert Entry.objects.get(run_id=run).kind == "run.parked"
-        by = runs.SYSTEM
+        by = SYSTEM
         assert runs.retry(parked, by=by, now=datetime.now(UTC))
         assert not runs.retry(parked, by=by, now=datetime.now(UTC))
     assert _walked(desk, run, Stage.TRIGGER) is Stage.GATE
@@ -181,7 +187,7 @@ def test_a_stale_worker_moves_nothing(desk: Desk) -> None:
     assert stale is not None
     assert fresh is not None
     with tenant_scope(desk.tenant):
-        assert not runs.move(stale, runs.RunStatus.SKIPPED, Stage.TRIGGER)
-        assert runs.move(fresh, runs.RunStatus.TRIGGERED, Stage.GATE)
+        assert not runs.move(stale, RunStatus.SKIPPED, Stage.TRIGGER)
+        assert runs.move(fresh, RunStatus.TRIGGERED, Stage.GATE)
         assert Run.objects.get(pk=run).status == "TRIGGERED"
         assert AccountPace.objects.count() == 0

@@ -175,4 +175,15 @@ SEED = {
     "webhook": {"connector_id", "secret"},
 }
 
-AUDIT_VIEWS = ["ledger", "intents", "executions", "budgets", "kill_switches"]
+AUDIT_VIEWS = [
+    "ledger",
+    "signals",
+    "runs",
+    "intents",
+    "executions",
+    "approvals",
+    "gate_verdicts",
+    "synthesizer_calls",
+    "budgets",
+    "kill_switches",
+]

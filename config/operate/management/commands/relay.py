@@ -6,6 +6,7 @@ import threading
 import time
 from argparse import ArgumentParser
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import psycopg2
@@ -65,7 +66,7 @@ class Command(BaseCommand):
             wake = time.monotonic() >= next_wake
             if wake:
                 next_wake = time.monotonic() + settings.TICK_SECONDS
-            guarded(lambda wake=wake: tend(wake=wake))
+            guarded(partial(tend, wake=wake))
             self.stopping.wait(settings.SEAL_SECONDS)
         connection.close()
 
