@@ -95,3 +95,7 @@ class SimulationTooLong(AutonomyError):
 
 class NotForOutreach(AutonomyError):
     """The profile is for outreach of the autonomous tier only."""
+
+
+class AdminAsksFirst(AutonomyError):
+    """An admin asks for it first; then another person can sign."""
