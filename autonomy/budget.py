@@ -6,13 +6,17 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
 from autonomy.models import Budget, BudgetUse
+from autonomy.rules.budget import effective_limit
 from autonomy.rules.facts import BudgetLine
 from ledger.scope import current_tenant
+from perception.accounts import visible_to
 from perception.models import Account, Tenant
+from perception.rules.callers import Caller
 from perception.rules.days import local_day, zone_at
+from perception.rules.roles import sees_all_accounts
 
 _CONSUME = """
 SELECT autonomy_consume(%s, %s, %s, %s, %s::uuid[], %s::uuid[], %s::int[])
@@ -65,23 +69,62 @@ def today(*, now: datetime) -> date:
     return local_day(now, zone)
 
 
-def usage(*, account: Account | None, now: datetime) -> list[dict[str, Any]]:
+def usage(
+    *, account: Account | None, seen_by: Caller, now: datetime
+) -> list[dict[str, Any]]:
     """What each budget has left today; for an account, those that apply to it."""
     day = today(now=now)
-    budgets = Budget.objects.filter(tenant_id=current_tenant(), is_active=True)
+    budgets = visible(seen_by).order_by("id")
     if account is not None:
-        budgets = budgets.filter(Q(account=None) | Q(account=account)).filter(
-            Q(seller=None) | Q(seller_id=account.owner_id)
-        )
-    budgets = budgets.order_by("id")
-    used: dict[UUID, dict[UUID, int]] = {}
-    for use in BudgetUse.objects.filter(tenant_id=current_tenant(), day=day):
-        used.setdefault(use.budget_id, {})[use.key] = use.used
+        budgets = _applying(budgets, account)
+    used, last = _used(day)
     return [
-        _usage(budget, key, count, day)
+        _usage(budget, key, count, day, last.get((budget.id, key)))
         for budget in budgets
         for key, count in _counts(budget, used.get(budget.id, {}), account)
     ]
+
+
+def visible(caller: Caller) -> QuerySet[Budget]:
+    """The budgets in use; a seller sees those of all, and those that are theirs."""
+    budgets = Budget.objects.filter(tenant_id=caller.tenant, is_active=True)
+    if sees_all_accounts(caller.role):
+        return budgets
+    mine = visible_to(caller).values("id")
+    return budgets.filter(Q(account=None) | Q(account_id__in=mine)).filter(
+        Q(seller=None) | Q(seller_id=caller.membership)
+    )
+
+
+def _applying(budgets: QuerySet[Budget], account: Account) -> QuerySet[Budget]:
+    """The rows for an account; one for every one gives way to a row of its own."""
+    rows = budgets.filter(Q(account=None) | Q(account=account)).filter(
+        Q(seller=None) | Q(seller_id=account.owner_id)
+    )
+    own = Budget.objects.filter(
+        tenant_id=current_tenant(),
+        is_active=True,
+        each="",
+        action_type=OuterRef("action_type"),
+    )
+    return rows.exclude(
+        Q(each=Budget.Each.ACCOUNT) & Exists(own.filter(account=account))
+    ).exclude(
+        Q(each=Budget.Each.SELLER) & Exists(own.filter(seller_id=account.owner_id))
+    )
+
+
+def _used(
+    day: date,
+) -> tuple[dict[UUID, dict[UUID, int]], dict[tuple[UUID, UUID | None], date]]:
+    """What today has used, and when each was last used before."""
+    rows = BudgetUse.objects.filter(tenant_id=current_tenant())
+    used: dict[UUID, dict[UUID, int]] = {}
+    for use in rows.filter(day=day):
+        used.setdefault(use.budget_id, {})[use.key] = use.used
+    decaying = rows.filter(budget__decay_percent__gt=0, used__gt=0, day__lt=day)
+    last = decaying.values_list("budget_id", "key").annotate(last=Max("day"))
+    return used, {(budget, key): when for budget, key, when in last}
 
 
 def _counts(
@@ -100,20 +143,28 @@ def _by_seller(budget: Budget) -> bool:
     return budget.each == Budget.Each.SELLER or budget.seller_id is not None
 
 
-def _usage(budget: Budget, key: UUID | None, used: int, day: date) -> dict[str, Any]:
+def _usage(
+    budget: Budget, key: UUID | None, used: int, day: date, last: date | None
+) -> dict[str, Any]:
     whom = "seller" if _by_seller(budget) else "account"
     is_whole = not (budget.account_id or budget.seller_id or budget.each)
     parts = [] if is_whole else [whom]
     if budget.action_type:
         parts.append("action_type")
+    idle = (day - max(last or date.min, budget.set_at.date())).days - 1
+    limit = effective_limit(
+        budget.limit_per_day,
+        decay_percent=budget.decay_percent,
+        idle_days=max(0, idle),
+    )
     return {
         "budget": budget.id,
         "scope": "+".join(parts) or "tenant",
         "account": None if is_whole or whom == "seller" else key,
         "seller": key if not is_whole and whom == "seller" else None,
         "action_type": budget.action_type,
-        "limit": budget.limit_per_day,
+        "limit": limit,
         "used": used,
-        "remaining": max(0, budget.limit_per_day - used),
+        "remaining": max(0, limit - used),
         "day": day,
     }

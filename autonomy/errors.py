@@ -181,3 +181,7 @@ class CannotDelegate(AutonomyError):
 
 class NotAdmitted(AutonomyError):
     """The cost gate has not let this run through to a decision."""
+
+
+class AdminAsksFirst(AutonomyError):
+    """An admin asks for it first; then another person can sign."""

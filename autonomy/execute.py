@@ -11,7 +11,7 @@ from autonomy.facts import Answer, read
 from autonomy.models import Execution, Intent, Permit
 from autonomy.rules.facts import BudgetLine
 from autonomy.rules.recheck import objections
-from autonomy.rules.verdict import Decision, Judgement, Verdict
+from autonomy.rules.verdict import Decision, Judgement, Verdict, lowest
 from ledger.record import Actor, Fact, record_all
 from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant
@@ -36,10 +36,11 @@ def start(intent: UUID) -> Start:
     held = _claimed(intent)
     if held is None:
         return Start(execution=None, reason="NOT_APPROVED")
-    permit = Permit.objects.select_related("verdict").get(
-        tenant_id=current_tenant(), intent=held, spent_at=None, voided_at=None
-    )
     answer = read(approve.question_about(held), tenant=current_tenant())
+    permit = _permit(held)
+    if permit is None:
+        # Somebody wrote APPROVED into the row; that is no permit.
+        return _ended(held, answer, EXPIRED, "NO_PERMIT", [])
     if answer.facts.switches is None or any(
         not switch.returning for switch in answer.facts.switches
     ):
@@ -65,6 +66,17 @@ def _claimed(intent: UUID) -> Intent | None:
     )
 
 
+def _permit(intent: Intent) -> Permit | None:
+    """The permit of an intent that is neither spent nor withdrawn."""
+    return (
+        Permit.objects.select_related("verdict", "receipt")
+        .filter(
+            tenant_id=current_tenant(), intent=intent, spent_at=None, voided_at=None
+        )
+        .first()
+    )
+
+
 def _renewed(
     intent: Intent, permit: Permit, answer: Answer
 ) -> tuple[Answer, list[Fact]]:
@@ -76,7 +88,7 @@ def _renewed(
     if receipt is None:
         return answer, []
     if receipt.day == answer.day:
-        held = tuple(replace(line, used=0) for line in lines if line.limit > 0)
+        held = tuple(replace(line, used=0) for line in lines)
         return _with_budgets(answer, held), []
     budget.give_back(intent.id)
     stated = [_returned(intent, receipt.id, "DAY_OVER")]
@@ -148,7 +160,7 @@ def _sent_back(
     stated.append(_judged_again(intent, verdict, answer, found))
     if not blocked:
         stated.append(asking.open_for(intent, row, answer))
-    return _withdrawn(intent, permit, answer, status, found[0].reason, stated)
+    return _withdrawn(intent, permit, answer, status, lowest(found).reason, stated)
 
 
 def _withdrawn(
@@ -161,6 +173,17 @@ def _withdrawn(
 ) -> Start:
     permit.voided_at = answer.at
     permit.save(update_fields=["voided_at"])
+    return _ended(intent, answer, status, reason, stated)
+
+
+def _ended(
+    intent: Intent,
+    answer: Answer,
+    status: Intent.Status,
+    reason: str,
+    stated: list[Fact],
+) -> Start:
+    """Nothing starts; what was taken from budgets comes back."""
     intent.due_at = intent.dispatched_at = None
     intent.save(update_fields=["due_at", "dispatched_at"])
     _move(intent, status, answer)

@@ -207,7 +207,8 @@ def _budgets(rows: list[dict[str, Any]], *, day: date) -> tuple[BudgetLine, ...]
 
 
 def _line(row: Mapping[str, Any], day: date) -> BudgetLine:
-    last = row["last_day"] or row["set_day"]
+    # What was set anew begins anew.
+    last = max(row["last_day"] or "", row["set_day"])
     idle = (day - date.fromisoformat(last)).days - 1
     return BudgetLine(
         budget=row["id"],

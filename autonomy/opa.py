@@ -7,12 +7,8 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from autonomy.rules.bundles import (
-    MAX_EXPLANATION,
-    REASON,
-    is_confidence,
-    variables,
-)
+from autonomy.rules.bundles import is_confidence, variables
+from autonomy.rules.clauses import MAX_EXPLANATION, REASON
 from autonomy.rules.facts import Facts
 from autonomy.rules.verdict import Decision, Judgement, Layer, ask, first_of
 from perception.egress import send

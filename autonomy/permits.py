@@ -78,6 +78,8 @@ def check(permit: Permit, intent: Intent, *, at: datetime) -> None:
         raise NoPermit("It was minted for another action.")
     if permit.spent_at is not None or permit.voided_at is not None:
         raise NoPermit("It was used, or withdrawn.")
+    if permit.receipt is not None and permit.receipt.returned_at is not None:
+        raise NoPermit("Its budget was given back.")
     if at >= permit.expires_at:
         raise NoPermit(f"It expired at {permit.expires_at:%Y-%m-%d %H:%M} UTC.")
 
@@ -122,6 +124,8 @@ def _content(permit: Permit) -> bytes:
             "facts_digest": permit.facts_digest,
             "policy_version": permit.policy_version,
             "epoch": permit.epoch,
+            "action_type": permit.action_type,
+            "minted_at": permit.minted_at.isoformat(),
             "expires_at": permit.expires_at.isoformat(),
         }
     )

@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from autonomy.errors import (
+    AdminAsksFirst,
     BundleFails,
     NeedsSecondPerson,
     NeedsSimulation,
@@ -25,6 +26,7 @@ from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant
 from perception.members import person_acting
 from perception.rules.callers import Caller
+from perception.rules.roles import Role
 
 
 def policy_of(answer: Answer) -> Policy:
@@ -85,6 +87,8 @@ def activate(
     """Bring a version into force. One that widens autonomy waits for a second person."""
     insist(compiled(read(bundle.source)))
     waiting = _waiting(bundle)
+    if waiting is None and by.role is not Role.ADMIN:
+        raise AdminAsksFirst
     if waiting is not None:
         if waiting.asked_by_id == by.membership:
             raise NeedsSecondPerson(f"You asked for it at {waiting.asked_at:%H:%M}.")
@@ -179,7 +183,9 @@ def _in_force() -> QuerySet[Activation]:
 def _waiting(bundle: Bundle) -> Activation | None:
     """The request for this bundle that nothing has overtaken since."""
     rows = Activation.objects.filter(tenant_id=current_tenant(), bundle=bundle)
-    found = rows.filter(in_force_at=None).order_by("-asked_at").first()
+    # Locked: of two who sign at once, the second finds it in force.
+    asked = rows.select_for_update().filter(in_force_at=None)
+    found = asked.order_by("-asked_at").first()
     held = in_force()
     if found is None or (
         held and held.in_force_at and held.in_force_at > found.asked_at

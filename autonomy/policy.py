@@ -13,7 +13,6 @@ from cel_expr_python import cel
 
 from autonomy.errors import BundleRefused
 from autonomy.rules.bundles import (
-    MAX_TESTS,
     NO_CAP,
     VARIABLES,
     Case,
@@ -23,8 +22,8 @@ from autonomy.rules.bundles import (
     is_confidence,
     resolve,
     variables,
-    well_formed,
 )
+from autonomy.rules.clauses import ID, MAX_TESTS, well_formed
 from autonomy.rules.facts import Facts
 from autonomy.rules.verdict import Decision, Judgement
 from ledger.rules.canonical import canonical
@@ -153,6 +152,8 @@ def read(plain: Mapping[str, Any]) -> Source:
 def compiled(source: Source) -> Program:
     """The bundle, ready to be asked; refused with line and column where it is wrong."""
     faults = well_formed(source.clauses)
+    if not ID.fullmatch(source.name):
+        faults.insert(0, _fault("name", "Write it in lower_snake letters."))
     conditions = []
     for place, clause in enumerate(source.clauses):
         try:

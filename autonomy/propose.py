@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from jsonschema import Draft202012Validator, FormatChecker
+from referencing import Registry
 
 from autonomy import registry
 from autonomy.approve import approve
@@ -71,7 +72,9 @@ def known_type(key: str) -> ActionType | None:
 
 def check_parameters(action: ActionType, parameters: Mapping[str, Any]) -> None:
     """Refuse parameters outside the type's schema; say where and why."""
-    validator = Draft202012Validator(dict(action.schema), format_checker=FORMATS)
+    validator = Draft202012Validator(
+        dict(action.schema), registry=Registry(), format_checker=FORMATS
+    )
     error = next(iter(validator.iter_errors(dict(parameters))), None)
     if error is not None:
         where = ".".join(str(part) for part in error.path)

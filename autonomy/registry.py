@@ -54,6 +54,11 @@ def one_type(key: str) -> ActionType:
     return found
 
 
+def tools() -> set[str]:
+    """The tools that types of the tenant in scope are bound to."""
+    return {each.traits.tool for each in all_types() if each.traits.tool}
+
+
 def merge(key: str, row: Row | None, tool: Row | None = None) -> ActionType | None:
     """The type that a tenant's row makes of the shipped one, or declares.
 

@@ -8,6 +8,7 @@ from uuid import UUID
 import orjson
 from django.db import connection
 from django.db.models import F, Q
+from django.db.models.functions import Now
 
 from autonomy.errors import SimulationTooLong
 from autonomy.models import Budget, Bundle, Simulation
@@ -40,7 +41,7 @@ def ask_for(
     end: datetime,
     wanted: Mapping[str, Any],
     *,
-    by: Caller,
+    by: Caller | None,
     now: datetime,
 ) -> Simulation:
     """Ask for a simulation; a worker runs it."""
@@ -48,7 +49,7 @@ def ask_for(
         raise SimulationTooLong(f"At most {MOST} intents; choose a shorter stretch.")
     return Simulation.objects.create(
         tenant_id=current_tenant(),
-        asked_by_id=by.membership,
+        asked_by_id=by.membership if by else None,
         asked_at=now,
         begin=begin,
         end=end,
@@ -75,13 +76,15 @@ def run_due(*, now: datetime) -> int:
     return 0
 
 
-def run(id_: UUID, *, tenant: UUID, now: datetime) -> bool:
+def run(
+    id_: UUID, *, tenant: UUID, now: datetime, watch: Progress = lambda share: None
+) -> bool:
     """Run one simulation, unless somebody else is at it."""
     with tenant_scope(tenant):
         claimed = Simulation.objects.filter(
             pk=id_, status=Simulation.Status.PENDING
-        ).filter(Q(lease_until=None) | Q(lease_until__lt=now))
-        if not claimed.update(lease_until=now + LEASE, attempts=F("attempts") + 1):
+        ).filter(Q(lease_until=None) | Q(lease_until__lt=Now()))
+        if not claimed.update(lease_until=Now() + LEASE, attempts=F("attempts") + 1):
             return False
         asked = Simulation.objects.get(pk=id_)
     if asked.attempts > MOST_ATTEMPTS:
@@ -89,9 +92,10 @@ def run(id_: UUID, *, tenant: UUID, now: datetime) -> bool:
         return True
 
     def progressed(share: float) -> None:
+        watch(share)
         with tenant_scope(tenant):
             Simulation.objects.filter(pk=id_).update(
-                progress=round(share, 3), lease_until=now + LEASE
+                progress=round(share, 3), lease_until=Now() + LEASE
             )
 
     report = simulate(
@@ -179,7 +183,7 @@ def _recorded(row: Sequence[Any]) -> tuple[Recorded | None, str]:
     intent, at, _, sealed, decision, version, status, reaches_out = row
     try:
         facts = unsealed(orjson.loads(sealed))
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, ValueError, AttributeError):
         return None, version
     recorded = Recorded(
         intent=str(intent),
@@ -228,19 +232,26 @@ def _candidate(wanted: Mapping[str, Any]) -> Candidate:
 def _budget(place: int, wanted: Mapping[str, Any]) -> BudgetRow:
     """A wanted budget takes the place of the row of the same scope, or is new."""
     action_type, each = wanted.get("action_type") or "", wanted.get("each") or ""
+    account, seller = wanted.get("account"), wanted.get("seller")
     scope: dict[str, Any] = {
-        "account_id": wanted.get("account"),
-        "seller_id": wanted.get("seller"),
+        "account_id": account,
+        "seller_id": seller,
         "action_type": action_type,
         "each": each,
     }
     budgets = Budget.objects.filter(tenant_id=current_tenant(), is_active=True)
     held = budgets.filter(**scope).first()
+    # An own row takes the place of the one for every account, or seller; a row for
+    # every one that is not kept as such yields nothing.
+    whom = "account" if account else "seller" if seller else None
+    for_all = budgets.filter(each=whom or each, action_type=action_type).exclude(
+        each=""
+    )
     return BudgetRow(
         id=str(held.id) if held else f"new {place}",
-        is_new=held is None,
-        account=wanted.get("account"),
-        seller=wanted.get("seller"),
+        replaces=frozenset(str(row.id) for row in for_all),
+        account=account,
+        seller=seller,
         action_type=action_type,
         each=each,
         limit=wanted["limit_per_day"],

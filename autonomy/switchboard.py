@@ -5,7 +5,7 @@ takes the same lock alone. So no start can come later than the moment that is wr
 under the lock when a switch is engaged.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from django.db.models import F
 
 from autonomy.errors import NeedsTarget, NoSuchScope, NotEngaged
 from autonomy.models import Board, HouseBoard, KillSwitch
+from autonomy.registry import all_types, tools
 from autonomy.rules.actions import normalise
 from autonomy.rules.switches import WHOLE, Scope
 from ledger.record import Actor, Fact, record
@@ -54,7 +55,7 @@ def hold() -> None:
 
 def engage(wanted: Wanted, *, by: Actor, now: datetime) -> KillSwitch:
     """Stop everything that a scope covers; `committed_at` is when nothing starts any more."""
-    target = _target(wanted)
+    target = target_of(wanted)
     _lock(wanted.scope)
     committed = _clock()
     switch = KillSwitch.objects.create(
@@ -154,8 +155,11 @@ def _shown(switch: KillSwitch) -> dict[str, Any]:
     }
 
 
-def _target(wanted: Wanted) -> str:
-    """What the scope covers, as it is stored; a target must be there to be found."""
+def target_of(wanted: Wanted) -> str:
+    """What the scope covers, as it is stored; a target must be there to be found.
+
+    A switch for something that is not there would stop nothing, and look as if it did.
+    """
     scope, target = wanted.scope, wanted.target.strip()
     if scope in WHOLE:
         if target:
@@ -163,18 +167,21 @@ def _target(wanted: Wanted) -> str:
         return ""
     if not target:
         raise NeedsTarget(f"Name the {scope.value.replace('_', ' ')} to stop.")
-    match scope:
-        case Scope.ACCOUNT:
-            return _known(Account, target, "account")
-        case Scope.SELLER:
-            return _known(Membership, target, "seller")
-        case Scope.ACTION_TYPE:
-            return normalise(target)
-        case _:
-            return target
+    if scope in ROWS:
+        return _row(*ROWS[scope], target)
+    return (
+        _among(NAMES[scope](), normalise(target), scope) if scope in NAMES else target
+    )
 
 
-def _known(model: Any, target: str, noun: str) -> str:
+def _among(known: Collection[str], target: str, scope: Scope) -> str:
+    if target not in known:
+        noun = scope.value.replace("_", " ")
+        raise NoSuchScope(f"There is no {noun} {target!r}.")
+    return target
+
+
+def _row(model: Any, noun: str, target: str) -> str:
     try:
         id_ = UUID(target)
     except ValueError as error:
@@ -182,6 +189,19 @@ def _known(model: Any, target: str, noun: str) -> str:
     if not model.objects.filter(tenant_id=current_tenant(), pk=id_).exists():
         raise NoSuchScope(f"No {noun} has the id {id_}.")
     return str(id_)
+
+
+def _keys() -> set[str]:
+    return {each.key for each in all_types()}
+
+
+def _connectors() -> set[str]:
+    return {tool.partition(".")[0] for tool in tools()}
+
+
+# What names the target of a scope: a row, or one of a list.
+ROWS = {Scope.ACCOUNT: (Account, "account"), Scope.SELLER: (Membership, "seller")}
+NAMES = {Scope.ACTION_TYPE: _keys, Scope.TOOL: tools, Scope.CONNECTOR: _connectors}
 
 
 def _state(

@@ -81,7 +81,7 @@ MATRIX: Mapping[str, Mapping[str, frozenset[Role]]] = {
     "kill-switches": {"GET": READERS},
     "kill-switch-engage": {"POST": ADMINS},
     "kill-switch-release": {"POST": ADMINS},
-    "kill-switch-certificate": {"GET": READERS},
+    "kill-switch-certificate": {"GET": SIGNERS | OVERSEERS},
     "action-types": {"GET": READERS, "POST": ADMINS},
     "action-type": {"GET": READERS, "PUT": ADMINS},
     "policy-evaluate": {"POST": READERS},

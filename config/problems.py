@@ -63,6 +63,7 @@ STATUSES: dict[type[Exception], int] = {
     autonomy_errors.BundleFails: 409,
     autonomy_errors.NeedsSimulation: 409,
     autonomy_errors.NeedsSecondPerson: 409,
+    autonomy_errors.AdminAsksFirst: 403,
     autonomy_errors.NothingToRollBack: 409,
     autonomy_errors.SimulationTooLong: 400,
 }

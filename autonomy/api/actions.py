@@ -22,6 +22,12 @@ from perception.api.settings import IF_MATCH
 from perception.models import Opportunity
 from perception.rules.callers import caller_of
 
+FORBIDDEN = frozenset(
+    {
+        "$ref", "$dynamicRef", "$recursiveRef", "$id", "$schema", "$anchor",
+        "pattern", "patternProperties",
+    }
+)  # fmt: skip
 KEY = r"[a-z][a-z0-9_]{1,63}"
 
 
@@ -91,6 +97,10 @@ class ActionIn(_Changeable):
             raise serializers.ValidationError(f"{error.message}.") from error
         if schema.get("type") != "object":
             raise serializers.ValidationError("Parameters are an object.")
+        if found := _forbidden(schema):
+            raise serializers.ValidationError(
+                f"{found} is not allowed here: write the shape out."
+            )
         return schema
 
 
@@ -162,6 +172,19 @@ class OneActionType(APIView):
         )
         shown = _shown(changed)
         return Response(shown, headers={"ETag": etag(shown)})
+
+
+def _forbidden(schema: Any) -> str:
+    """What would send the house elsewhere, or let it think for ever."""
+    if isinstance(schema, Mapping):
+        for name, inner in schema.items():
+            if name in FORBIDDEN:
+                return str(name)
+            if found := _forbidden(inner):
+                return found
+    if isinstance(schema, list):
+        return next((found for each in schema if (found := _forbidden(each))), "")
+    return ""
 
 
 def _shown(action: ActionType, stage: str | None = None) -> dict[str, Any]:

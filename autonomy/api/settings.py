@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import generics, serializers, status
@@ -16,7 +16,8 @@ from autonomy.models import Budget, Mode, OptIn
 from autonomy.rules.modes import MODES
 from ledger.doors import Pages, StrictSerializer, etag
 from perception.accounts import visible_to
-from perception.rules.callers import caller_of
+from perception.rules.callers import Caller, caller_of
+from perception.rules.roles import sees_all_accounts
 
 
 class ModeIn(StrictSerializer):
@@ -111,7 +112,25 @@ class _Rows(generics.GenericAPIView[Any]):
         if getattr(self, "swagger_fake_view", False):
             return super().get_queryset()
         rows: QuerySet[Any] = super().get_queryset()
-        return rows.filter(tenant_id=caller_of(self.request).tenant)
+        return self.seen(rows, caller_of(self.request))
+
+    def seen(self, rows: QuerySet[Any], caller: Caller) -> QuerySet[Any]:
+        """A seller sees what holds for all, and for their own accounts."""
+        mine = rows.filter(tenant_id=caller.tenant)
+        if sees_all_accounts(caller.role):
+            return mine
+        own = visible_to(caller).values("id")
+        return mine.filter(Q(account=None) | Q(account_id__in=own))
+
+
+class _Budgets(_Rows):
+    """Budgets also belong to sellers."""
+
+    queryset = Budget.objects.filter(is_active=True)
+    serializer_class = BudgetOut
+
+    def seen(self, rows: QuerySet[Any], caller: Caller) -> QuerySet[Any]:
+        return budget.visible(caller)
 
 
 class _Listed(_Rows):
@@ -157,11 +176,8 @@ class Modes(_Listed):
         return self.said(row, before)
 
 
-class Budgets(_Listed):
+class Budgets(_Budgets, _Listed):
     """How many acts may run by themselves in a day. Posting a set scope changes it."""
-
-    queryset = Budget.objects.filter(is_active=True)
-    serializer_class = BudgetOut
 
     @extend_schema(operation_id="budgets_list", responses=BudgetOut(many=True))
     def get(self, request: Request) -> Response:
@@ -235,11 +251,8 @@ class OneMode(_One):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class OneBudget(_One):
+class OneBudget(_Budgets, _One):
     """The budget of one scope."""
-
-    queryset = Budget.objects.filter(is_active=True)
-    serializer_class = BudgetOut
 
     @extend_schema(operation_id="budgets_read", responses=BudgetOut)
     def get(self, request: Request, pk: Any) -> Response:
@@ -272,5 +285,6 @@ class Usage(APIView):
             account = seen.filter(pk=asked.validated_data["account"]).first()
             if account is None:
                 raise NotFound("There is no such account.")
-        found = budget.usage(account=account, now=timezone.now())
+        caller = caller_of(request)
+        found = budget.usage(account=account, seen_by=caller, now=timezone.now())
         return Response(UsageOut(found, many=True).data)

@@ -8,6 +8,7 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 
 from autonomy.errors import BundleRefused
+from autonomy.rules.actions import normalise
 from autonomy.rules.verdict import Decision
 from ledger.doors import StrictSerializer
 from perception.accounts import visible_to
@@ -50,6 +51,12 @@ class Named(StrictSerializer):
     evidence = serializers.ListField(
         child=serializers.CharField(max_length=200), required=False, max_length=100
     )
+
+    def validate_action_type(self, value: str) -> str:
+        """Folding a letter can make two of it."""
+        if len(normalise(value)) > 64:
+            raise serializers.ValidationError("At most 64 letters.")
+        return value
 
 
 class IntentIn(Named):

@@ -122,9 +122,12 @@ class Simulate(APIView):
             return {}
         if isinstance(named, dict):
             return _checked(named)
-        field = serializers.UUIDField()
+        try:
+            id_ = serializers.UUIDField().run_validation(named)
+        except serializers.ValidationError as error:
+            raise serializers.ValidationError({"bundle": error.detail}) from error
         mine = Bundle.objects.filter(tenant_id=caller_of(request).tenant)
-        found = generics.get_object_or_404(mine, pk=field.run_validation(named))
+        found = generics.get_object_or_404(mine, pk=id_)
         return {"bundle_version": found.version}
 
 

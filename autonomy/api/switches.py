@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics, serializers, status
@@ -16,8 +16,10 @@ from autonomy.models import KillSwitch
 from autonomy.rules.switches import Scope
 from autonomy.switchboard import HOLD, Wanted, engage, release
 from ledger.doors import Pages, StrictSerializer
+from perception.accounts import visible_to
 from perception.members import person_acting
 from perception.rules.callers import caller_of
+from perception.rules.roles import sees_all_accounts
 
 # The whole house is stopped by its operators, by command.
 SCOPES = [scope.value for scope in Scope if scope is not Scope.GLOBAL]
@@ -82,7 +84,15 @@ class CertificateOut(serializers.Serializer[Any]):
 
 
 def _mine(request: Request) -> QuerySet[KillSwitch]:
-    return KillSwitch.objects.filter(tenant_id=caller_of(request).tenant)
+    """A seller sees what is stopped for all, and for themselves."""
+    caller = caller_of(request)
+    switches = KillSwitch.objects.filter(tenant_id=caller.tenant)
+    if sees_all_accounts(caller.role):
+        return switches
+    accounts = [str(id_) for id_ in visible_to(caller).values_list("id", flat=True)]
+    return switches.exclude(
+        Q(scope=Scope.ACCOUNT.value) & ~Q(target__in=accounts)
+    ).exclude(Q(scope=Scope.SELLER.value) & ~Q(target=str(caller.membership)))
 
 
 class Switches(generics.GenericAPIView[KillSwitch]):

@@ -231,6 +231,7 @@ class KillSwitch(models.Model):
     full_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name_plural = "kill switches"
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(released_at__isnull=True, full_at__isnull=True)

@@ -24,6 +24,7 @@ class Bundle(models.Model):
     saved_at = models.DateTimeField()
 
     class Meta:
+        verbose_name = "policy bundle"
         constraints = [
             of_tenant("id", name="bundle_id"),
             of_tenant("version", name="bundle_version"),

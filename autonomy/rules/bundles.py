@@ -1,10 +1,8 @@
 """A10: what a policy bundle is, what its clauses may say, and how their hits resolve."""
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from string import Formatter
 from typing import Any
 
 from autonomy.rules.actions import worse
@@ -38,23 +36,8 @@ VARIABLES: Mapping[str, str] = {
 NO_CAP = 1e15
 # What an amount that is none counts as: more than any cap allows.
 BEYOND = 1e300
-
-MAX_CLAUSES = 100
-MAX_TESTS = 500
-MAX_CONDITION = 500
-MAX_EXPLANATION = 300
-ID = re.compile(r"[a-z][a-z0-9_]{0,63}")
-REASON = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
-# Loops over made-up lists burn time and say nothing that these facts need.
-MACROS = re.compile(r"\.\s*(map|filter|all|exists|exists_one)\s*\(")
-# A confidence is only ever compared, so that the points that matter can be listed.
-NUMBER = r"(?:\d+\.\d*|\.\d+)(?:[eE][+-]?\d+)?"
-COMPARED = re.compile(
-    rf"\bconfidence\s*(?:<=|>=|<|>)\s*(?:{NUMBER}|min_confidence\b)(?!\s*[-+*/%?.(\[])"
-)
-MENTIONED = re.compile(r"\bconfidence\b")
-TEXT = re.compile(r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\"")
-LITERAL = re.compile(rf"(?<![\w.]){NUMBER}")
+# Facts that are shown can make a sentence longer than anybody reads.
+LONGEST = 900
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -173,54 +156,6 @@ def resolve(
     return first_of(found)
 
 
-def well_formed(clauses: Sequence[Clause]) -> list[Fault]:
-    """What is wrong before any engine has looked."""
-    faults = []
-    if not clauses:
-        faults.append(_fault("clauses", "A bundle needs at least one clause."))
-    if len(clauses) > MAX_CLAUSES:
-        faults.append(_fault("clauses", f"At most {MAX_CLAUSES} clauses."))
-    seen: set[str] = set()
-    for place, clause in enumerate(clauses):
-        where = f"clauses[{place}]"
-        if not ID.fullmatch(clause.id):
-            faults.append(_fault(f"{where}.id", "Write it in lower_snake letters."))
-        if clause.id in seen or clause.id == "default":
-            faults.append(_fault(f"{where}.id", f"{clause.id} is taken."))
-        seen.add(clause.id)
-        if not REASON.fullmatch(clause.reason):
-            faults.append(_fault(f"{where}.reason", "Write it in UPPER_SNAKE letters."))
-        if not clause.explanation.strip():
-            faults.append(_fault(f"{where}.explanation", "Say in a sentence why."))
-        faults += _worded(clause.explanation, f"{where}.explanation")
-        faults += _worded(clause.remedy, f"{where}.remedy")
-        faults += _conditioned(clause, f"{where}.condition")
-    return faults
-
-
-def confidence_points(
-    clauses: Sequence[Clause], minimums: Sequence[float]
-) -> list[float]:
-    """The confidences at, just below and just above everything they are compared with.
-
-    Between two of these points no verdict can change, so trying them tries them all.
-    """
-    compared = {0.0, 1.0, *minimums}
-    for clause in clauses:
-        bare = TEXT.sub("''", clause.condition)
-        compared |= {float(each) for each in LITERAL.findall(bare)}
-    around = {
-        near
-        for point in compared
-        for near in (
-            math.nextafter(point, -1.0),
-            point,
-            math.nextafter(point, 2.0),
-        )
-    }
-    return sorted(point for point in around if 0.0 <= point <= 1.0)
-
-
 def _judged(hit: Hit, given: Mapping[str, Any]) -> Judgement:
     if hit.broke:
         return Judgement(
@@ -237,21 +172,21 @@ def _judged(hit: Hit, given: Mapping[str, Any]) -> Judgement:
         decision=hit.clause.ceiling,
         reason="ALLOWED" if allowed else hit.clause.reason,
         clause=hit.clause.id,
-        explanation=hit.clause.explanation.format_map(_shown(given)),
+        explanation=hit.clause.explanation.format_map(_shown(given))[:LONGEST],
         remedies=() if allowed else (_remedy(hit.clause, given),),
     )
 
 
 def _remedy(clause: Clause, given: Mapping[str, Any]) -> str:
     if clause.remedy:
-        return clause.remedy.format_map(_shown(given))
+        return clause.remedy.format_map(_shown(given))[:LONGEST]
     return f"the policy's clause {clause.id} ({clause.condition}) does not apply"
 
 
 def _allowing(clauses: Sequence[Clause], given: Mapping[str, Any]) -> str:
     """What the clauses that allow something ask for."""
     remedies = [
-        clause.remedy.format_map(_shown(given))
+        clause.remedy.format_map(_shown(given))[:LONGEST]
         for clause in clauses
         if clause.ceiling is Decision.AUTO_EXECUTE and clause.remedy
     ]
@@ -272,58 +207,3 @@ def _words(value: Any) -> str:
             return ", ".join(value)
         case _:
             return str(value)
-
-
-def _worded(text: str, where: str) -> list[Fault]:
-    """What is wrong with a text in which {facts} are shown."""
-    if len(text) > MAX_EXPLANATION:
-        return [_fault(where, f"At most {MAX_EXPLANATION} characters.")]
-    try:
-        named = [part[1:] for part in Formatter().parse(text)]
-    except ValueError as error:
-        return [_fault(where, f"Its braces do not match: {error}.")]
-    for name, spec, conversion in named:
-        if name is not None and (name not in VARIABLES or spec or conversion):
-            column = text.find("{" + name) + 1
-            return [_fault(where, f"{{{name}}} is no fact.", column=column)]
-    return []
-
-
-def _conditioned(clause: Clause, where: str) -> list[Fault]:
-    condition = clause.condition
-    if not condition.strip() or len(condition) > MAX_CONDITION:
-        return [_fault(where, f"Write an expression of at most {MAX_CONDITION} signs.")]
-    # Texts are blanked, so that places stay what they are.
-    bare = TEXT.sub(lambda text: "'" + "_" * (len(text[0]) - 2) + "'", condition)
-    if found := MACROS.search(bare):
-        return [
-            _at(where, bare, found.start() + 1, f"{found[1]}() is not allowed here.")
-        ]
-    compared = {match.start() for match in COMPARED.finditer(bare)}
-    for mention in MENTIONED.finditer(bare):
-        if mention.start() not in compared:
-            return [
-                _at(
-                    where,
-                    bare,
-                    mention.start(),
-                    "Compare confidence with a number or min_confidence, confidence "
-                    "first, as in: confidence < 0.8.",
-                )
-            ]
-    return []
-
-
-def _at(where: str, text: str, place: int, message: str) -> Fault:
-    before = text[:place]
-    line = before.count("\n") + 1
-    return Fault(
-        where=where,
-        line=line,
-        column=place - (before.rfind("\n") + 1) + 1,
-        message=message,
-    )
-
-
-def _fault(where: str, message: str, *, column: int = 1) -> Fault:
-    return Fault(where=where, line=1, column=column, message=message)

@@ -4,11 +4,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from math import nextafter, prod
+from math import prod
 from typing import Any
 
 from autonomy.rules.actions import ActionType, Risk
-from autonomy.rules.bundles import LITERAL, NO_CAP, TEXT, Clause, confidence_points
+from autonomy.rules.bundles import BEYOND, NO_CAP, Clause
+from autonomy.rules.clauses import TEXT, around, numbers
 from autonomy.rules.guardrails import GATED_STAGES, OPEN_STAGES
 from autonomy.rules.modes import MODES
 
@@ -41,8 +42,9 @@ class Domain:
         minimums: Sequence[float],
     ) -> "Domain":
         """The domain on which these clauses can differ."""
-        confidences = tuple(confidence_points(clauses, minimums))
-        amounts = _around({0.0, 1000.0, *_numbers(clauses)})
+        compared = {*numbers(clauses), *minimums}
+        confidences = around({0.0, 0.7, 1.0, *compared}, low=0.0, high=1.0)
+        amounts = around({0.0, 1000.0, *compared}, low=0.0, high=BEYOND)
         return cls(
             actions=tuple(actions),
             confidences=confidences,
@@ -53,10 +55,10 @@ class Domain:
                 "lifecycle": LIFECYCLES,
                 "origin": ("signal", "agent", "ritual", "plan", "nobody_knows"),
                 "mode": (*MODES, "", "nobody_knows"),
-                "min_confidence": tuple(sorted({0.7, *minimums})),
+                "min_confidence": confidences,
                 "allowlisted": EITHER,
                 "amount": amounts,
-                "amount_cap": (1000.0, NO_CAP),
+                "amount_cap": (*amounts, NO_CAP),
                 "within_hours": EITHER,
                 "tainted": EITHER,
                 "opted_in": EITHER,
@@ -106,20 +108,3 @@ def _typed(action: ActionType) -> tuple[Any, ...]:
         traits.reversal,
         traits.idempotent,
     )
-
-
-def _numbers(clauses: Sequence[Clause]) -> set[float]:
-    return {
-        float(each)
-        for clause in clauses
-        for each in LITERAL.findall(TEXT.sub("''", clause.condition))
-    }
-
-
-def _around(points: set[float]) -> tuple[float, ...]:
-    near = {
-        value
-        for point in points
-        for value in (nextafter(point, -1.0), point, nextafter(point, NO_CAP))
-    }
-    return tuple(sorted(value for value in near if value >= 0))

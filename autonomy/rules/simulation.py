@@ -17,15 +17,26 @@ REACHED = frozenset({"APPROVED", "EXECUTING", "IN_DOUBT", "SUCCEEDED"})
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BudgetRow:
-    """A budget as somebody might set it. `id`: the row that it would replace."""
+    """A budget as somebody might set it.
+
+    `id`: the row whose place it takes, or a new one; `replaces`: the rows for "every
+    one" that give way to a row of its own.
+    """
 
     id: str
-    is_new: bool
+    replaces: frozenset[str]
     account: str | None
     seller: str | None
     action_type: str
     each: str
     limit: int
+
+    @property
+    def scope(self) -> str:
+        whom = "seller" if self.each == "seller" or self.seller else "account"
+        parts = [whom] if self.each or self.account or self.seller else []
+        parts += ["action_type"] if self.action_type else []
+        return "+".join(parts) or "tenant"
 
     def key_for(self, facts: Facts) -> str | None:
         """For whom it counts, if it covers this act at all."""
@@ -77,13 +88,18 @@ Key = tuple[str, str, str]
 
 @dataclass(kw_only=True)
 class State:
-    """What the candidate's world has used up beyond, or less than, the recorded one."""
+    """What the candidate's world has used up.
 
-    spent: Counter[Key] = field(default_factory=Counter)
+    Of budgets that stay as they were: beyond, or less than, what was recorded, so that
+    the same verdicts use the same. Of the candidate's own: all of it, in order.
+    """
+
+    beyond: Counter[Key] = field(default_factory=Counter)
     counted: Counter[Key] = field(default_factory=Counter)
+    at_first: dict[Key, int] = field(default_factory=dict)
+    took: dict[str, tuple[Key, ...]] = field(default_factory=dict)
+    only_recorded: dict[str, tuple[Key, ...]] = field(default_factory=dict)
     reached: list[tuple[datetime, str, str | None]] = field(default_factory=list)
-    only_recorded: dict[str, tuple[BudgetLine, ...]] = field(default_factory=dict)
-    days: dict[str, str] = field(default_factory=dict)
 
     def as_seen(self, recorded: Recorded, candidate: Candidate) -> Facts:
         """The facts of then, in the world of the candidate."""
@@ -100,44 +116,58 @@ class State:
         """Remember what this verdict would have used."""
         was = recorded.decision == Decision.AUTO_EXECUTE
         would = verdict.decision is Decision.AUTO_EXECUTE
+        held = _keys(recorded.facts)
         if would:
-            for line in facts.budgets:
-                self.counted[line.budget, line.key, facts.day] += 1
-        for line in recorded.facts.budgets:
-            self.spent[line.budget, line.key, facts.day] += would - was
+            self.took[recorded.intent] = _keys(facts)
+            self.counted.update(_keys(facts))
+        for key in held:
+            self.beyond[key] += would - was
         if was and not would:
-            self.only_recorded[recorded.intent] = recorded.facts.budgets
-            self.days[recorded.intent] = facts.day
+            self.only_recorded[recorded.intent] = held
         if would and recorded.reaches_out and recorded.status not in REACHED:
             self.reached.append((recorded.at, facts.account, facts.contact))
 
     def returned(self, intent: str) -> None:
-        """The recorded world got this back; the candidate's had never spent it."""
-        for line in self.only_recorded.pop(intent, ()):
-            self.spent[line.budget, line.key, self.days[intent]] += 1
+        """What was given back then comes back here too, if it was taken here."""
+        self.counted.subtract(self.took.pop(intent, ()))
+        # The recorded world has less now; ours had never taken it.
+        self.beyond.update(self.only_recorded.pop(intent, ()))
 
     def _budgets(
         self, facts: Facts, rows: Sequence[BudgetRow]
     ) -> tuple[BudgetLine, ...]:
-        limits = {row.id: row.limit for row in rows if not row.is_new}
-        lines = [
-            replace(
-                line,
-                limit=limits.get(line.budget, line.limit),
-                used=line.used + self.spent[line.budget, line.key, facts.day],
+        lines = {
+            line.budget: replace(
+                line, used=line.used + self.beyond[line.budget, line.key, facts.day]
             )
             for line in facts.budgets
-        ]
+        }
         for row in rows:
-            key = row.key_for(facts) if row.is_new else None
-            if key is not None:
-                used = self.counted[row.id, key, facts.day]
-                lines.append(
-                    BudgetLine(
-                        budget=row.id, key=key, scope="new", limit=row.limit, used=used
-                    )
-                )
-        return tuple(lines)
+            key = row.key_for(facts)
+            if key is None or (row.each and _has_own(row, facts)):
+                continue
+            line = self._line(row, key, facts)
+            lines = {
+                budget: each
+                for budget, each in lines.items()
+                if budget not in row.replaces
+            }
+            lines[row.id] = line
+        return tuple(lines.values())
+
+    def _line(self, row: BudgetRow, key: str, facts: Facts) -> BudgetLine:
+        """A row of the candidate's, with what the day had used when it was first seen."""
+        held = next((line for line in facts.budgets if line.budget == row.id), None)
+        key = held.key if held else key
+        place = (row.id, key, facts.day)
+        first = self.at_first.setdefault(place, held.used if held else 0)
+        return BudgetLine(
+            budget=row.id,
+            key=key,
+            scope=row.scope,
+            limit=row.limit,
+            used=first + self.counted[place],
+        )
 
     def _reach(
         self, recorded: Recorded, reach: Reach | None, place: int, whom: str | None
@@ -217,6 +247,18 @@ def _newly(recorded: Recorded, verdict: Verdict) -> dict[str, Any]:
         "explanation": verdict.explanation,
         "status": recorded.status,
     }
+
+
+def _keys(facts: Facts) -> tuple[Key, ...]:
+    return tuple((line.budget, line.key, facts.day) for line in facts.budgets)
+
+
+def _has_own(row: BudgetRow, facts: Facts) -> bool:
+    """Whether a row of its own covers what this row would cover for every one."""
+    return any(
+        line.scope == row.scope and line.budget not in {row.id, *row.replaces}
+        for line in facts.budgets
+    )
 
 
 def _modes(facts: Facts, rows: Sequence[ModeRow]) -> tuple[ModeAt, ...]:

@@ -63,16 +63,54 @@ def widening(
     actions: Sequence[ActionType],
     minimums: Sequence[float],
 ) -> Mapping[str, Any] | None:
-    """A case in which the new bundle lets more happen than the old one, if any."""
-    clauses = [*old.clauses, *new.clauses]
-    domain = Domain.of(clauses, actions, minimums)
-    names = domain.mentioned(clauses)
+    """A case in which the new bundle lets more happen than the old one, if any.
+
+    Only where they differ can they disagree: what both forbid is left aside, and what
+    both allow is supposed to be allowed, and not. So nothing that widens is missed.
+    """
+    olds, news = _beside(old, new), _beside(new, old)
+    differing = [old.clauses[place] for place in olds]
+    differing += [new.clauses[place] for place in news]
+    domain = Domain.of(differing, actions, minimums)
+    names = domain.mentioned(differing)
     if domain.size(names) > MOST_POINTS:
         return {"too_many_cases": domain.size(names)}
+    shared = any(
+        clause.ceiling is Decision.AUTO_EXECUTE
+        for place, clause in enumerate(old.clauses)
+        if place not in olds
+    )
     for given in domain.points(names):
-        if RANK[new.ask(given).decision] > RANK[old.ask(given).decision]:
-            return {name: given[name] for name in sorted(names)}
+        for allowed in {False, shared}:
+            if _ceiling(new, news, given, allowed) > _ceiling(
+                old, olds, given, allowed
+            ):
+                return {name: given[name] for name in sorted(names)}
     return None
+
+
+def _beside(one: Bundle, other: Bundle) -> list[int]:
+    """The places of clauses that the other bundle does not have."""
+    held = {(clause.ceiling, clause.condition) for clause in other.clauses}
+    return [
+        place
+        for place, clause in enumerate(one.clauses)
+        if (clause.ceiling, clause.condition) not in held
+    ]
+
+
+def _ceiling(
+    bundle: Bundle, places: Sequence[int], given: Mapping[str, Any], allowed: bool
+) -> int:
+    """The lowest ceiling among some clauses; without one that allows, a person."""
+    found = [AUTO] if allowed else []
+    for place in places:
+        held = bundle.holds(place, given)
+        if held is None:
+            found.append(RANK[Decision.REQUIRE_APPROVAL])
+        elif held:
+            found.append(RANK[bundle.clauses[place].ceiling])
+    return min(found) if AUTO in found else min([*found, AUTO - 1])
 
 
 def _clauses(bundle: Bundle, domain: Domain) -> Iterator[Broken]:

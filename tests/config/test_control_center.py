@@ -26,6 +26,10 @@ LISTS = (
     "ledger/entry", "ledger/export", "perception/tenant", "perception/membership",
     "perception/apitoken", "perception/account", "perception/opportunity",
     "perception/contact", "perception/connector",
+    "autonomy/mode", "autonomy/optin", "autonomy/budget", "autonomy/actionrow",
+    "autonomy/killswitch", "autonomy/bundle", "autonomy/policydata",
+    "autonomy/profile", "autonomy/simulation", "autonomy/intent", "autonomy/verdict",
+    "autonomy/execution", "autonomy/permit", "autonomy/receipt",
 )  # fmt: skip
 BEAT = "django_celery_beat"
 HOUSE_WIDE = ("perception/person", f"{BEAT}/periodictask", f"{BEAT}/intervalschedule")

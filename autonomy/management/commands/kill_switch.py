@@ -14,7 +14,7 @@ from autonomy.certificate import certify
 from autonomy.errors import AutonomyError
 from autonomy.models import KillSwitch
 from autonomy.rules.switches import Scope
-from autonomy.switchboard import HOLD, Wanted, engage, release
+from autonomy.switchboard import HOLD, Wanted, engage, release, target_of
 from ledger.errors import LedgerError
 from ledger.record import Actor
 from ledger.scope import PLATFORM, tenant_scope
@@ -55,6 +55,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["verb"] in ("on", "off") and not (options["reason"] or "").strip():
             raise CommandError("Say why, with --reason.")
+        if len(options["reason"] or "") > 300:
+            raise CommandError("--reason takes at most 300 letters.")
         try:
             slug = options["tenant"]
             tenant = find_tenant(slug) if slug else PLATFORM
@@ -76,7 +78,8 @@ class Command(BaseCommand):
             rows = KillSwitch.objects.filter(pk=options["id"])
         else:
             scope, target = self.scope(options)
-            rows = rows.filter(scope=scope.value, target=target)
+            wanted = Wanted(scope=scope, target=target, reason=options["reason"])
+            rows = rows.filter(scope=scope.value, target=target_of(wanted))
         hold = timedelta(seconds=max(0, options["hold"]))
         released = [
             release(id_, options["reason"], by=OPERATOR, hold=hold)

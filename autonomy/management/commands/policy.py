@@ -14,10 +14,11 @@ from django.utils import timezone
 
 from autonomy import policies, profiles, simulate
 from autonomy.errors import AutonomyError, BundleRefused
-from autonomy.models import Bundle
+from autonomy.models import Bundle, Simulation
 from autonomy.policy import compiled, read, shipped
 from autonomy.rules.catalogue import CORE
 from autonomy.rules.data import MINIMUM
+from autonomy.rules.modes import MODES
 from autonomy.rules.theorems import broken
 from ledger.scope import tenant_scope
 from perception.errors import PerceptionError
@@ -26,6 +27,8 @@ from perception.rules.callers import Caller
 from perception.rules.roles import Role
 from perception.tenants import find_tenant
 
+DAY = 86_400
+SIGNERS = (Role.ADMIN, Role.APPROVER)
 Options = Mapping[str, Any]
 Said = dict[str, Any]
 
@@ -49,7 +52,9 @@ class Command(BaseCommand):
         trial.add_argument("--days", type=int, default=7)
         trial.add_argument("--from", dest="begin", metavar="ISO")
         trial.add_argument("--to", dest="end", metavar="ISO")
-        trial.add_argument("--mode", help="as if this were the tenant's mode")
+        trial.add_argument(
+            "--mode", choices=MODES, help="as if this were the tenant's mode"
+        )
         self._bound(verbs.add_parser("save", help="keep a version")).add_argument(
             "bundle", metavar="FILE"
         )
@@ -64,7 +69,9 @@ class Command(BaseCommand):
         )
         install.add_argument("--tenant", required=True, metavar="SLUG")
         install.add_argument("--action-type", required=True)
-        install.add_argument("--hold", type=int, default=600, metavar="SECONDS")
+        install.add_argument(
+            "--hold", type=int, default=600, metavar="SECONDS", help="at most a day"
+        )
         for each in verbs.choices.values():
             each.add_argument("--json", action="store_true")
 
@@ -113,16 +120,21 @@ class Command(BaseCommand):
         tenant = find_tenant(options["tenant"])
         end = _moment(options["end"]) or timezone.now()
         begin = _moment(options["begin"]) or end - timedelta(days=options["days"])
+        if begin >= end:
+            raise CommandError("The stretch must end after it begins.")
         wanted: dict[str, Any] = {}
         if options["bundle"]:
             source = compiled(read(_yaml(Path(options["bundle"])))).source
             wanted = {"bundle_version": source.version, "bundle_source": source.plain()}
         if options["mode"]:
             wanted["modes"] = [{"mode": options["mode"]}]
-        report = simulate.simulate(
-            begin, end, wanted, tenant=tenant, progressed=self.progressed
-        )
+        now = timezone.now()
+        with tenant_scope(tenant):
+            asked = simulate.ask_for(begin, end, wanted, by=None, now=now)
+        simulate.run(asked.id, tenant=tenant, now=now, watch=self.progressed)
         self.stderr.write("")
+        with tenant_scope(tenant):
+            report = Simulation.objects.get(pk=asked.id).report or {}
         return {**report, "said": _summary(report)}
 
     def progressed(self, share: float) -> None:
@@ -178,6 +190,8 @@ class Command(BaseCommand):
         return {"in_force": current, "said": "\n".join(marked)}
 
     def do_profile(self, options: Options) -> Said:
+        if not 0 <= options["hold"] <= DAY:
+            raise CommandError(f"--hold takes from 0 to {DAY} seconds.")
         with tenant_scope(find_tenant(options["tenant"])):
             made = profiles.install(
                 options["action_type"],
@@ -194,7 +208,8 @@ class Command(BaseCommand):
         """The tenant, as one of its members: a command signs with a name too."""
         with tenant_scope(find_tenant(options["tenant"])):
             member = find_member(options["who"])
-            if member.role not in (Role.ADMIN, Role.APPROVER):
+            may = SIGNERS if options["verb"] == "activate" else (Role.ADMIN,)
+            if member.role not in may:
                 raise CommandError(f"{options['who']} is {member.role} here.")
             yield Caller(
                 tenant=member.tenant_id, membership=member.id, role=Role(member.role)

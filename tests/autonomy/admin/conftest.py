@@ -1,0 +1,142 @@
+"""What tests of the pages share: people who are logged in, and a tenant with everything."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from autonomy import policies, profiles, registry, simulate, steering, switchboard
+from autonomy.execute import start
+from autonomy.models import Activation, Intent, Simulation
+from autonomy.policy import shipped
+from autonomy.rules.switches import Scope
+from ledger.models import Entry
+from ledger.rules.kinds import Kind
+from ledger.scope import tenant_scope
+from perception.members import person_acting
+from perception.models import Person
+from perception.rules.roles import Role
+from tests.autonomy.conftest import Desk
+from tests.conftest import House
+
+OWN_TYPE = {
+    "key": "send_gift_card",
+    "tier": "APPROVAL_REQUIRED",
+    "risk_level": "MEDIUM",
+    "external_contact": True,
+    "touches": [],
+    "reversal": "NONE",
+    "idempotent": False,
+    "tool": "",
+    "min_confidence": 0.8,
+    "schema": {"type": "object", "properties": {"text": {"type": "string"}}},
+    "example": {"text": "For the round number."},
+}
+
+
+def member(house: House, role: Role) -> Client:
+    """A browser of somebody of the house, logged in."""
+    client = Client()
+    client.force_login(Person.objects.get(pk=house.members[role].person_id))
+    return client
+
+
+def stated(house: House, kind: Kind) -> list[Any]:
+    with tenant_scope(house.tenant):
+        return list(Entry.objects.filter(kind=kind).order_by("number"))
+
+
+def narrower() -> dict[str, Any]:
+    """The shipped bundle with one more thing left to people."""
+    plain = shipped().plain()
+    plain["name"] = "narrower"
+    plain["tests"] = [each for each in plain["tests"] if "tainted" not in each["given"]]
+    plain["clauses"].insert(
+        1,
+        {
+            "id": "tainted",
+            "ceiling": "REQUIRE_APPROVAL",
+            "condition": "tainted",
+            "reason": "TAINTED",
+            "explanation": "It rests on text from outside.",
+        },
+    )
+    return plain
+
+
+def press(desk: Desk, scope: Scope, target: str, reason: str) -> Any:
+    """Engage a kill switch."""
+    wanted = switchboard.Wanted(scope=scope, target=target, reason=reason)
+    with tenant_scope(desk.tenant):
+        by = person_acting(desk.admin)
+        return switchboard.engage(wanted, by=by, now=timezone.now())
+
+
+def fill(desk: Desk) -> None:
+    """One of everything that governs, and acts that walked through it."""
+    by, now = desk.admin, timezone.now()
+    desk.budget(10, account=desk.account.id)
+    desk.budget(5, each="account", action_type="draft_email")
+    desk.propose()
+    desk.propose("send_email")
+    desk.propose("commit_pricing")
+    with tenant_scope(desk.tenant):
+        for intent in Intent.objects.filter(status="APPROVED"):
+            start(intent.id)
+    desk.mode("APPROVAL", action_type="send_email")
+    desk.mode("ASSIST", account=desk.account.id)
+    with tenant_scope(desk.tenant):
+        steering.set_opt_in(True, None, by=by, now=now)
+        registry.add_type(OWN_TYPE, by=by, now=now)
+        registry.change_type(
+            "draft_email", {"tier": "APPROVAL_REQUIRED"}, by=by, now=now
+        )
+        saved = policies.save_bundle(narrower(), by=by, now=now)
+        # As the verb leaves it; whether it widens takes seconds to work out.
+        Activation.objects.create(
+            tenant_id=desk.tenant,
+            bundle=saved,
+            widens=False,
+            asked_by_id=by.membership,
+            asked_at=now,
+            in_force_at=now,
+        )
+        data = {**policies.data_in_force(), "amount_caps": {"send_proposal": 5000.0}}
+        policies.save_data(data, by=by, now=now)
+        offered = profiles.install("send_follow_up_email", hold_seconds=60, now=now)
+        profiles.sign(offered, by=by, now=now)
+    simulated(desk)
+    switch = press(desk, Scope.ACTION_TYPE, "send_email", "A wrong template.")
+    with tenant_scope(desk.tenant):
+        switchboard.release(switch.id, "The template is mended.", by=person_acting(by))
+    press(desk, Scope.ACCOUNT, str(desk.account.id), "They asked us to wait.")
+
+
+def simulated(desk: Desk) -> Simulation:
+    """A simulation that was run."""
+    now = timezone.now()
+    with tenant_scope(desk.tenant):
+        wanted = {"modes": [{"mode": "AUTOPILOT"}], "budgets": [], "gated_stages": []}
+        begin = now - timedelta(days=7)
+        asked = simulate.ask_for(
+            begin, now + timedelta(minutes=1), wanted, by=desk.admin, now=now
+        )
+    simulate.run(asked.id, tenant=desk.tenant, now=now)
+    return asked
+
+
+@pytest.fixture
+def governed(make_desk: Callable[..., Desk]) -> Desk:
+    """A tenant with one of everything."""
+    desk = make_desk()
+    fill(desk)
+    return desk
+
+
+@pytest.fixture
+def admin(desk: Desk) -> Client:
+    """The admin of a tenant in which little was set yet."""
+    return member(desk.house, Role.ADMIN)
