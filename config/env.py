@@ -1,28 +1,25 @@
 """The environment, read once and judged: every knob of a deployment, with its default."""
 
 import base64
-import binascii
 import os
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from environ import Env
 
+from config import values
+from config.values import ROOT, WrongSetting
 from perception.rules.egress import parse_allowed
-
-ROOT = Path(__file__).resolve().parent.parent
 
 DATABASE_SCHEMES = ("postgres", "postgresql", "psql")
 REDIS_SCHEMES = ("redis", "rediss", "unix")
+EMAIL_SCHEMES = (
+    "smtp", "smtp+tls", "smtps", "smtp+ssl", "consolemail", "filemail",
+)  # fmt: skip
 BROKER_SCHEMES = (*REDIS_SCHEMES, "amqp", "amqps")
-
-
-class WrongSetting(Exception):
-    """A variable of the environment has a value that the product cannot start with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,46 +73,40 @@ def load(given: Mapping[str, str] | None = None) -> Environment:
         Env.read_env(ROOT / ".env", encoding="utf-8")
         given = os.environ
     known = {name: value.strip() for name, value in given.items() if value.strip()}
-    debug = _flag(known, "DEBUG", False)
-    var_dir = _folder(known.get("VAR_DIR", "var"))
-    database_url = _url(known, "DATABASE_URL", DATABASE_SCHEMES)
+    debug = values.flag(known, "DEBUG", False)
+    var_dir = values.folder(known.get("VAR_DIR", "var"))
+    database_url = values.url(known, "DATABASE_URL", DATABASE_SCHEMES)
     may_generate = debug or database_url is None
     kept = _Kept(var_dir, may_generate)
     return Environment(
         var_dir=var_dir,
         debug=debug,
         database_url=database_url,
-        owner_url=_url(known, "DATABASE_OWNER_URL", DATABASE_SCHEMES),
-        redis_url=_url(known, "REDIS_URL", REDIS_SCHEMES),
-        broker_url=_url(known, "BROKER_URL", BROKER_SCHEMES),
-        port=_whole(known, "PORT", 8000, 1, 65535),
+        **_services(known),
+        port=values.whole(known, "PORT", 8000, 1, 65535),
         web_bind=known.get("WEB_BIND", "127.0.0.1"),
-        worker_concurrency=_whole(
+        worker_concurrency=values.whole(
             known, "WORKER_CONCURRENCY", os.cpu_count() or 1, 1, 512
         ),
         secret_key=kept.read(known, "SECRET_KEY", lambda: secrets.token_urlsafe(48)),
-        field_keys=_field_keys(kept.read(known, "FIELD_KEYS", _new_field_key)),
-        ledger_signing_key=_seed(
+        field_keys=values.field_keys(kept.read(known, "FIELD_KEYS", _new_field_key)),
+        ledger_signing_key=values.seed(
             kept.read_optional(known, "LEDGER_SIGNING_KEY", _new_seed)
         ),
-        ledger_verifier_keys=_words(known, "LEDGER_VERIFIER_KEYS", ()),
-        ledger_anchor_dir=_folder(
+        ledger_verifier_keys=values.words(known, "LEDGER_VERIFIER_KEYS", ()),
+        ledger_anchor_dir=values.folder(
             known.get("LEDGER_ANCHOR_DIR", str(var_dir / "anchors"))
         ),
-        allowed_hosts=_words(
+        allowed_hosts=values.words(
             known, "ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]")
         ),
-        log_format=_choice(known, "LOG_FORMAT", "console", ("console", "json")),
-        tick_seconds=_seconds(known, "TICK_SECONDS", 5, 0.1, 60),
-        seal_seconds=_seconds(known, "SEAL_SECONDS", 1, 0.05, 60),
-        egress_allow=_egress(_words(known, "EGRESS_ALLOW", ())),
+        log_format=values.choice(known, "LOG_FORMAT", "console", ("console", "json")),
+        tick_seconds=values.seconds(known, "TICK_SECONDS", 5, 0.1, 60),
+        seal_seconds=values.seconds(known, "SEAL_SECONDS", 1, 0.05, 60),
+        egress_allow=_egress(values.words(known, "EGRESS_ALLOW", ())),
         **_spine(known),
         **_synthesizer(known),
-        email_url=_url(
-            known,
-            "EMAIL_URL",
-            ("smtp", "smtp+tls", "smtps", "smtp+ssl", "consolemail", "filemail"),
-        ),
+        email_url=values.url(known, "EMAIL_URL", EMAIL_SCHEMES),
         oidc=_oidc(known),
     )
 
@@ -177,112 +168,19 @@ def _new_seed() -> str:
     return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
-def _folder(text: str) -> Path:
-    path = Path(text)
-    return path if path.is_absolute() else ROOT / path
-
-
-def _url(given: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str | None:
-    text = given.get(name)
-    if text is None:
-        return None
-    try:
-        parts = urlsplit(text)
-        port_is_legal = parts.port is None or parts.port > 0
-    except ValueError:
-        parts, port_is_legal = urlsplit(""), False
-    if parts.scheme not in schemes or not port_is_legal:
-        raise WrongSetting(
-            f"{name} is not a URL that can be used here: it begins with "
-            f"{' or '.join(f'{scheme}://' for scheme in schemes)} and names a host."
-        )
-    if name.startswith("DATABASE") and not parts.path.strip("/"):
-        raise WrongSetting(f"{name} names no database: end it with /name.")
-    return text
-
-
-def _flag(given: Mapping[str, str], name: str, default: bool) -> bool:
-    text = given.get(name, str(default)).lower()
-    if text in ("1", "true", "yes", "on"):
-        return True
-    if text in ("0", "false", "no", "off"):
-        return False
-    raise WrongSetting(f"{name} is {text!r}: write on or off.")
-
-
-def _whole(
-    given: Mapping[str, str], name: str, default: int, low: int, high: int
-) -> int:
-    text = given.get(name, str(default))
-    if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
-        raise WrongSetting(
-            f"{name} is {text!r}: write a whole number from {low} to {high}."
-        )
-    return int(text)
-
-
-def _seconds(
-    given: Mapping[str, str], name: str, default: float, low: float, high: float
-) -> float:
-    text = given.get(name, str(default))
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not low <= value <= high:
-        raise WrongSetting(f"{name} is {text!r}: write seconds from {low} to {high}.")
-    return value
-
-
-def _choice(
-    given: Mapping[str, str],
-    name: str,
-    default: str,
-    choices: tuple[str, ...],
-) -> str:
-    text = given.get(name, default)
-    if text not in choices:
-        raise WrongSetting(f"{name} is {text!r}: write {' or '.join(choices)}.")
-    return text
-
-
-def _words(
-    given: Mapping[str, str], name: str, default: tuple[str, ...]
-) -> tuple[str, ...]:
-    if name not in given:
-        return default
-    return tuple(word.strip() for word in given[name].split(",") if word.strip())
-
-
-def _field_keys(text: str) -> tuple[str, ...]:
-    keys = tuple(part.strip() for part in text.split(",") if part.strip())
-    if not keys or any(_length(key, base64.urlsafe_b64decode) != 32 for key in keys):
-        raise WrongSetting(
-            "FIELD_KEYS must hold url-safe base64 of 32 bytes each, newest first, "
-            "with commas between."
-        )
-    return keys
-
-
-def _seed(text: str | None) -> str | None:
-    if text is not None and _length(text, base64.b64decode) != 32:
-        raise WrongSetting(
-            "LEDGER_SIGNING_KEY must be the base64 of a 32-byte Ed25519 seed."
-        )
-    return text
-
-
-def _length(text: str, decode: Callable[[str], bytes]) -> int:
-    try:
-        return len(decode(text))
-    except (binascii.Error, ValueError):
-        return -1
+def _services(known: Mapping[str, str]) -> dict[str, Any]:
+    """Where the database's owner, Redis and the broker are, if they are not ours."""
+    return {
+        "owner_url": values.url(known, "DATABASE_OWNER_URL", DATABASE_SCHEMES),
+        "redis_url": values.url(known, "REDIS_URL", REDIS_SCHEMES),
+        "broker_url": values.url(known, "BROKER_URL", BROKER_SCHEMES),
+    }
 
 
 def _spine(known: Mapping[str, str]) -> dict[str, Any]:
     """How the spine keeps its pace; a lease must outlive what happens under it."""
-    lease = _seconds(known, "LEASE_SECONDS", 20, 1, 600)
-    timeout = _seconds(known, "TOOL_TIMEOUT_SECONDS", 10, 0.1, 300)
+    lease = values.seconds(known, "LEASE_SECONDS", 20, 1, 600)
+    timeout = values.seconds(known, "TOOL_TIMEOUT_SECONDS", 10, 0.1, 300)
     if timeout >= lease:
         raise WrongSetting(
             f"TOOL_TIMEOUT_SECONDS is {timeout:g} and LEASE_SECONDS {lease:g}: a call "
@@ -297,13 +195,13 @@ def _spine(known: Mapping[str, str]) -> dict[str, Any]:
     return {
         "lease_seconds": lease,
         "tool_timeout_seconds": timeout,
-        "reconcile_seconds": _seconds(known, "RECONCILE_SECONDS", 2, 0.1, 60),
-        "max_attempts": _whole(known, "MAX_ATTEMPTS", 5, 1, 100),
+        "reconcile_seconds": values.seconds(known, "RECONCILE_SECONDS", 2, 0.1, 60),
+        "max_attempts": values.whole(known, "MAX_ATTEMPTS", 5, 1, 100),
         "spine_stride": int(stride) if stride else None,
-        "approval_ttl_seconds": _whole(
+        "approval_ttl_seconds": values.whole(
             known, "APPROVAL_TTL_SECONDS", 259200, 1, 31_536_000
         ),
-        "webhook_tolerance_seconds": _whole(
+        "webhook_tolerance_seconds": values.whole(
             known, "WEBHOOK_TOLERANCE_SECONDS", 300, 1, 86_400
         ),
     }
@@ -311,8 +209,8 @@ def _spine(known: Mapping[str, str]) -> dict[str, Any]:
 
 def _synthesizer(known: Mapping[str, str]) -> dict[str, Any]:
     """Who writes proposals; each kind with what it needs."""
-    kind = _choice(known, "SYNTHESIZER", "rules", ("rules", "http", "llm"))
-    url = _url(known, "SYNTHESIZER_URL", ("http", "https"))
+    kind = values.choice(known, "SYNTHESIZER", "rules", ("rules", "http", "llm"))
+    url = values.url(known, "SYNTHESIZER_URL", ("http", "https"))
     model = known.get("LLM_MODEL")
     if kind == "http" and url is None:
         raise WrongSetting("SYNTHESIZER=http needs SYNTHESIZER_URL.")
@@ -339,5 +237,5 @@ def _oidc(given: Mapping[str, str]) -> tuple[str, str, str] | None:
     if len(present) < len(names):
         missing = ", ".join(name for name in names if name not in given)
         raise WrongSetting(f"{missing} must be set too: OIDC needs all of {names}.")
-    _url(given, "OIDC_ISSUER", ("https", "http"))
+    values.url(given, "OIDC_ISSUER", ("https", "http"))
     return (given[names[0]], given[names[1]], given[names[2]])

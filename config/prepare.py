@@ -4,7 +4,8 @@ import subprocess
 import sys
 
 from config import embedded
-from config.env import ROOT, WrongSetting, load
+from config.env import load
+from config.values import ROOT, WrongSetting
 
 
 def main() -> int:

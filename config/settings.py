@@ -8,7 +8,10 @@ from kombu import Queue
 
 from config import databases, logs
 from config.embedded import EmbeddedError
-from config.env import Environment, WrongSetting, load
+from config.env import Environment, load
+from config.theme import STATIC_URL as STATIC_URL
+from config.theme import UNFOLD as UNFOLD
+from config.values import WrongSetting
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -290,7 +293,6 @@ SPECTACULAR_SETTINGS = {
 
 # --- Pages -----------------------------------------------------------------------
 
-STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "config" / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -301,34 +303,6 @@ LANGUAGE_CODE = "en"
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
-UNFOLD = {
-    "SITE_TITLE": "Autonomy",
-    "SITE_HEADER": "Autonomy",
-    "SITE_SUBHEADER": "Control center",
-    "SITE_URL": "/",
-    "SITE_SYMBOL": "route",
-    "SITE_FAVICONS": [
-        {"rel": "icon", "type": "image/svg+xml", "href": f"{STATIC_URL}mark.svg"}
-    ],
-    "COLORS": {
-        "primary": {
-            "50": "#eef7f7",
-            "100": "#d6ebeb",
-            "200": "#afd8d9",
-            "300": "#7fbfc1",
-            "400": "#4aa1a5",
-            "500": "#3aa3a8",
-            "600": "#0f6b72",
-            "700": "#0f5c63",
-            "800": "#104a50",
-            "900": "#103d42",
-            "950": "#062529",
-        }
-    },
-    "SHOW_HISTORY": False,
-    "SHOW_VIEW_ON_SITE": False,
-}
-
 if ENV.email_url:
     from environ import Env
 

@@ -16,7 +16,8 @@ from typing import Any
 
 from config import embedded
 from config.crew import Child, Crew
-from config.env import ROOT, Environment, WrongSetting, load
+from config.env import Environment, load
+from config.values import ROOT, WrongSetting
 
 ASK_SECONDS, ANSWER_SECONDS, LATE_SECONDS = 0.5, 10, 60
 TEND_SECONDS = 2

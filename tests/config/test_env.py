@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from config.env import WrongSetting, load
+from config.env import load
+from config.values import WrongSetting
 
 ROOT = Path(__file__).parents[2]
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
