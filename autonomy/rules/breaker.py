@@ -75,8 +75,10 @@ def failed(breaker: Breaker, *, now: datetime, probe: datetime | None) -> Breake
 
 
 def succeeded(breaker: Breaker, *, probe: datetime | None) -> Breaker:
-    """A call was answered. Only the probe's answer closes it."""
-    if breaker.opened_at is None or not _is_the_probe(breaker, probe):
+    """A call was answered: it works after all. Once open, only the probe closes it."""
+    if breaker.opened_at is None:
+        return replace(breaker, failures=()) if breaker.failures else breaker
+    if not _is_the_probe(breaker, probe):
         return breaker
     return replace(breaker, failures=(), opened_at=None, probe_until=None)
 
