@@ -210,11 +210,12 @@ copies AS (
 intents AS (
     INSERT INTO autonomy_intent (id, tenant_id, account_id, opportunity_id, contact_id,
         run_id, origin, plan_type, action_type, parameters, confidence, risk_level,
-        rationale, evidence, tainted, reaches_out, status, proposed_by_id, created_at,
-        updated_at)
+        rationale, evidence, tainted, reaches_out, status, judged_at, fence, attempts,
+        error, rank, proposed_by_id, created_at, updated_at)
     SELECT copy, tenant_id, account_id, opportunity_id, contact_id, run_id, origin,
         plan_type, action_type, parameters, confidence, risk_level, rationale, evidence,
-        tainted, reaches_out, status, proposed_by_id, created_at, updated_at
+        tainted, reaches_out, status, judged_at, fence, attempts, error, rank,
+        proposed_by_id, created_at, updated_at
     FROM copies RETURNING id)
 INSERT INTO autonomy_verdict (id, tenant_id, intent_id, facts, decision, reason,
     policy_clause, explanation, policy_version, layers, would_be_automatic_if,

@@ -89,3 +89,7 @@ class TooManyFailures(PerceptionError):
 
 class ConnectorThere(PerceptionError):
     """There is a connector of this name already."""
+
+
+class SealBroken(PerceptionError):
+    """No live key opens this secret."""

@@ -6,8 +6,10 @@ And stamps: what only the house's own processes could have written.
 import hashlib
 import hmac
 
-from cryptography.fernet import Fernet, MultiFernet
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
+
+from perception.errors import SealBroken
 
 
 def seal(text: str) -> str:
@@ -17,7 +19,10 @@ def seal(text: str) -> str:
 
 def unseal(sealed: str) -> str:
     """Decrypt with whichever live key fits."""
-    return _keys().decrypt(sealed.encode()).decode()
+    try:
+        return _keys().decrypt(sealed.encode()).decode()
+    except InvalidToken as error:
+        raise SealBroken from error
 
 
 def stamp(purpose: str, content: bytes) -> str:

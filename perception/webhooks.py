@@ -13,7 +13,7 @@ from uuid_utils.compat import uuid7
 from ledger.record import Actor
 from ledger.scope import current_tenant, system_scope, tenant_scope
 from perception import connectors, intake
-from perception.errors import NotSigned, TooManyFailures
+from perception.errors import NotSigned, SealBroken, TooManyFailures
 from perception.intake import Received
 from perception.models import Connector, Delivery
 from perception.rules.webhooks import Signed, is_signed
@@ -115,9 +115,14 @@ def _verified(connector_id: UUID, given: Signed, *, now: datetime) -> Connector:
         tenant_id=current_tenant(), pk=connector_id, is_active=True
     ).first()
     tolerance = timedelta(seconds=settings.WEBHOOK_TOLERANCE_SECONDS)
-    if connector is None or not is_signed(
-        given, connectors.secrets_of(connector), now=now, tolerance=tolerance
-    ):
+    if connector is None:
+        raise NotSigned
+    try:
+        secrets = connectors.secrets_of(connector)
+    except SealBroken as error:
+        # Nothing can be verified with a secret that no live key opens.
+        raise NotSigned from error
+    if not is_signed(given, secrets, now=now, tolerance=tolerance):
         raise NotSigned
     return connector
 

@@ -17,6 +17,8 @@ from autonomy.api.shapes import DECISIONS
 from autonomy.propose import check_parameters
 from autonomy.rules.actions import ActionType, Reversal, Risk, Tier, Touch
 from autonomy.rules.allowed import what_is_allowed
+from autonomy.rules.catalogue import TOOLS
+from autonomy.tools.binding import outside
 from ledger.doors import StrictSerializer, etag, insist_on_match
 from perception.api.settings import IF_MATCH
 from perception.models import Opportunity
@@ -59,6 +61,14 @@ class _Changeable(StrictSerializer):
     min_confidence = serializers.FloatField(
         min_value=0, max_value=1, allow_null=True, default=None
     )
+
+    def validate_tool(self, value: str) -> str:
+        """One of the house's, or one that the tenant added."""
+        if value and value not in TOOLS and not outside(value):
+            raise serializers.ValidationError(
+                f"There is no tool {value!r}.", code="invalid_choice"
+            )
+        return value
 
 
 class ActionChange(_Changeable):

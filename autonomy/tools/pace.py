@@ -53,7 +53,7 @@ def admit(tool: Tool, *, probe_for: timedelta) -> datetime | None:
 
 def note(tool: Tool, *, went_well: bool, probe: datetime | None) -> None:
     """Tell the breaker how a call went. What changes nothing takes no lock."""
-    if went_well and probe is None:
+    if went_well and probe is None and not tool.failures:
         return
     row = _locked(tool)
     now = clock()
