@@ -9,8 +9,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
-
 from autonomy import asking, permits
 from autonomy.errors import (
     AlreadyDecided,
@@ -22,6 +20,7 @@ from autonomy.errors import (
     SelfApproval,
 )
 from autonomy.models import Approval, Intent, Outcome
+from autonomy.reading import clock
 from autonomy.rules.approvals import Hindrance, Standing, hindrance
 from ledger.record import Fact
 from ledger.rules.kinds import Kind
@@ -175,10 +174,3 @@ def outcome(asked: Approval, taxonomy: str, cause: str, at: datetime) -> Fact:
 
 def minute(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC"
-
-
-def clock() -> datetime:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        now: datetime = cursor.fetchone()[0]
-    return now

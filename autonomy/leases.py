@@ -7,7 +7,8 @@ from django.db.models import F, Q, QuerySet
 
 from autonomy.errors import NotNow
 from autonomy.models import Intent
-from autonomy.tools.base import Clock, clock
+from autonomy.reading import clock
+from autonomy.tools.base import Clock
 from ledger.scope import current_tenant, tenant_scope
 
 LONGEST_QUEUE = timedelta(seconds=60)

@@ -20,11 +20,12 @@ from autonomy.errors import NotNow
 from autonomy.execute import start
 from autonomy.models import Execution, Intent, Tool
 from autonomy.propose import known_type
+from autonomy.reading import clock
 from autonomy.rules import answers
 from autonomy.rules.answers import Course, Meaning, Said, Step
 from autonomy.settle import End, finish
 from autonomy.tools import binding, http, internal, pace
-from autonomy.tools.base import Act, clock
+from autonomy.tools.base import Act
 from ledger.scope import current_tenant, tenant_scope
 
 WAITS = "WAITS"

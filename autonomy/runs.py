@@ -32,7 +32,6 @@ class Held:
     status: RunStatus
     fence: int
     deferred: int
-    context: dict[str, Any] | None
     at: datetime
 
     @property
@@ -72,7 +71,6 @@ def claim(run: UUID, stage: Stage, *, tenant: UUID) -> Held | None:
         status=RunStatus(row["status"]),
         fence=row["fence"],
         deferred=row["deferred"],
-        context=row["context"],
         at=datetime.fromisoformat(row["at"]),
     )
 
@@ -96,10 +94,10 @@ def move(held: Held, status: RunStatus, stage: Stage, **more: Any) -> bool:
     return bool(rows.update(**values))
 
 
-def let_go(held: Held, *, error: str = "") -> None:
+def let_go(held: Held) -> None:
     """Hand a run back, so that it is sent on from its stage."""
     rows = Run.objects.filter(tenant_id=held.tenant, pk=held.id, fence=held.fence)
-    rows.update(lease_until=None, dispatched_at=None, error=error[:300])
+    rows.update(lease_until=None, dispatched_at=None)
 
 
 def put_off(held: Held, *, error: str) -> None:

@@ -16,6 +16,7 @@ from django.db.models import F
 
 from autonomy.errors import NeedsTarget, NoSuchScope, NotEngaged
 from autonomy.models import Board, HouseBoard, KillSwitch
+from autonomy.reading import clock
 from autonomy.registry import all_types, tools
 from autonomy.rules.actions import normalise
 from autonomy.rules.switches import WHOLE, Scope
@@ -57,7 +58,7 @@ def engage(wanted: Wanted, *, by: Actor, now: datetime) -> KillSwitch:
     """Stop everything that a scope covers; `committed_at` is when nothing starts any more."""
     target = target_of(wanted)
     _lock(wanted.scope)
-    committed = _clock()
+    committed = clock()
     switch = KillSwitch.objects.create(
         tenant_id=current_tenant(),
         scope=wanted.scope.value,
@@ -83,7 +84,7 @@ def release(id_: UUID, reason: str, *, by: Actor, hold: timedelta = HOLD) -> Kil
         raise NotEngaged(f"There is none with the id {id_}.")
     _lock(Scope(switch.scope))
     switch = found.get()
-    at = _clock()
+    at = clock()
     if switch.full_at is not None and switch.full_at <= at:
         raise NotEngaged(f"It was released at {switch.released_at:%Y-%m-%d %H:%M}.")
     if switch.released_at is None:
@@ -110,13 +111,6 @@ def _lock(scope: Scope) -> None:
     name = HOUSE if scope is Scope.GLOBAL else f"{HOUSE} {current_tenant()}"
     with connection.cursor() as cursor:
         cursor.execute(_ALONE, [name])
-
-
-def _clock() -> datetime:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        now: datetime = cursor.fetchone()[0]
-    return now
 
 
 def _post(scope: Scope, switch: KillSwitch) -> None:

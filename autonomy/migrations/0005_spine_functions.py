@@ -28,7 +28,7 @@ BEGIN
     RETURN jsonb_build_object(
         'account_id', r.account_id, 'signal_id', r.signal_id, 'trigger', r.trigger,
         'origin', r.origin, 'status', r.status, 'stage', r.stage, 'fence', r.fence,
-        'deferred', r.deferred, 'context', r.context, 'error', r.error, 'at', at);
+        'deferred', r.deferred, 'error', r.error, 'at', at);
 END $$;
 """
 

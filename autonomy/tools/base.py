@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import connection
 from django.db.models import DateTimeField, Func
 
 from autonomy.models import Execution, Intent
@@ -25,11 +24,3 @@ class Clock(Func):
 
     def __init__(self) -> None:
         super().__init__(output_field=DateTimeField())
-
-
-def clock() -> datetime:
-    """What the database's clock says."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        now: datetime = cursor.fetchone()[0]
-    return now

@@ -4,12 +4,12 @@ from datetime import datetime, timedelta
 
 from autonomy.errors import NotNow
 from autonomy.models import Board, Execution, HouseBoard, Tool
+from autonomy.reading import clock
 from autonomy.rules import breaker as breakers
 from autonomy.rules.breaker import Breaker, BreakerState
 from autonomy.rules.rates import Bucket, take
 from autonomy.rules.switches import Act as Covered
 from autonomy.rules.switches import covering
-from autonomy.tools.base import clock
 from ledger.record import SYSTEM, Actor, Fact, record
 from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant

@@ -15,9 +15,9 @@ from autonomy.api.tools import OneTool, ToolBreaker, Tools
 from autonomy.errors import NoSuchTool, NotNow, ToolExists
 from autonomy.models import Execution, Intent, Tool
 from autonomy.perform import perform
+from autonomy.reading import clock
 from autonomy.registry import all_types, change_type, merge, one_type
 from autonomy.tools import pace
-from autonomy.tools.base import clock
 from autonomy.tools.binding import add_tool
 from ledger.models import Entry
 from ledger.scope import tenant_scope
