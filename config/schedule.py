@@ -17,6 +17,8 @@ TICKS = {
     "seal the ledger": ("operate.seal", settings.TICK_SECONDS),
     "write exports": ("operate.export", settings.TICK_SECONDS),
     "relay": ("operate.relay", settings.TICK_SECONDS),
+    "sweep approvals": ("operate.sweep_approvals", settings.TICK_SECONDS),
+    "forget old deliveries": ("operate.forget_deliveries", 86_400),
     "run simulations": ("operate.simulate", settings.TICK_SECONDS),
     "state crossings of tenants": ("operate.state_system_use", 600),
     "forget old idempotency keys": ("operate.forget_keys", 3600),

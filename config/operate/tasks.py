@@ -2,13 +2,14 @@
 
 from django.utils import timezone
 
-from autonomy import simulate
+from autonomy import asking, simulate
 from autonomy.relay import Relay
 from autonomy.tasks import publish
 from config.celery import app
 from config.idempotency import forget
 from ledger import crossings, export, seal
 from perception import pulse as pulses
+from perception import webhooks
 
 
 @app.task(name="operate.pulse", house_wide=True)
@@ -31,6 +32,16 @@ def write_exports() -> int:
 def relay_round() -> int:
     """What the relay does, for houses without one: worker and beat alone suffice."""
     return Relay(publish).round()
+
+
+@app.task(name="operate.sweep_approvals", house_wide=True)
+def sweep_approvals() -> int:
+    return asking.sweep(now=timezone.now())
+
+
+@app.task(name="operate.forget_deliveries", house_wide=True)
+def forget_deliveries() -> int:
+    return webhooks.forget(now=timezone.now())
 
 
 @app.task(name="operate.simulate", house_wide=True)

@@ -79,3 +79,10 @@ def test_the_timetable_adds_what_is_missing_and_keeps_what_was_changed(
 def test_every_tick_names_a_task_that_exists() -> None:
     app.loader.import_default_modules()
     assert set(app.tasks) >= ALLOWED_TASKS
+
+
+def test_what_waits_for_its_time_has_a_tick() -> None:
+    """H2: without one, no question would ever expire."""
+    known = {task for task, _ in TICKS.values()}
+    assert {"operate.sweep_approvals", "operate.forget_deliveries"} <= known
+    assert known <= set(app.tasks)
