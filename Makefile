@@ -9,6 +9,8 @@ PEERS := .venv-peers/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-virtualenv
 # Tests have a Postgres and a Redis of their own, and touch no other.
 TEST_ENV := env -u DATABASE_URL -u DATABASE_OWNER_URL -u REDIS_URL -u BROKER_URL VAR_DIR=var/test
+# Files of tests run in two lanes, each with servers of its own; LANES= runs them one by one.
+LANES ?= -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: run test setup lint fmt bench chaos docs clean help
 
@@ -45,7 +47,7 @@ setup: .venv/.runtime ## prepare .venv, database and migrations, start nothing
 
 test: .venv/.dev .venv-prover/.ready .venv-peers/.ready ## the whole suite against real servers
 	@$(TEST_ENV) $(BIN)/python -m config.browser
-	@exec $(TEST_ENV) $(BIN)/python -m pytest $(ARGS)
+	@exec $(TEST_ENV) $(BIN)/python -m pytest $(LANES) $(ARGS)
 
 lint: .venv/.dev ## style, types, storeys, migrations, OpenAPI
 	@$(BIN)/ruff check .

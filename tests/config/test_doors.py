@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -12,6 +13,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import resolve
 
+from config import rates
 from config.access import MATRIX, allowed
 from config.isolation import api_routes
 from ledger.models import Entry
@@ -497,9 +499,18 @@ def test_twins_in_flight_have_one_effect(house: House) -> None:
 # --- Rates ---------------------------------------------------------------------------------------
 
 
-def test_a_flood_is_told_to_wait(house: House, settings: Any) -> None:
+@pytest.fixture
+def slow_rate(settings: Any) -> Iterator[None]:
+    """One call a second after a burst of ten: no pause of the machine refills it."""
+    settings.RATES = {Role.AUDITOR: (1, 10), "": (1000, 1000)}
+    rates._limiter.cache_clear()
+    yield
+    rates._limiter.cache_clear()
+
+
+def test_a_flood_is_told_to_wait(house: House, slow_rate: None) -> None:
     client = house.client(Role.AUDITOR)
-    answers = [client.send("GET", "me/") for _ in range(settings.RATES[""][1] + 80)]
+    answers = [client.send("GET", "me/") for _ in range(40)]
     refused = [answer for answer in answers if answer.status_code == 429]
     assert refused
     assert problem(refused[0]) == (429, "THROTTLED")

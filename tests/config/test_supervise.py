@@ -106,7 +106,7 @@ class Run:
         return process
 
 
-def wait(until: Callable[[], object], seconds: float = 15) -> None:
+def wait(until: Callable[[], object], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not until():
         assert time.monotonic() < end, "waited in vain"

@@ -309,7 +309,7 @@ def test_a_provider_that_hangs_is_not_waited_for_long(
     provider.send(signal.SIGSTOP)
     began = time.monotonic()
     page = visitor.begin()
-    assert time.monotonic() - began < settings.SOCIALACCOUNT_REQUESTS_TIMEOUT + 5
+    assert time.monotonic() - began < settings.SOCIALACCOUNT_REQUESTS_TIMEOUT + 30
     assert page.status == 503
     assert "Single sign-on does not answer" in page.text
 
