@@ -23,7 +23,7 @@ help: ## what there is to make
 	$(PIP) -r requirements.txt -c constraints.txt
 	touch $@
 
-.venv/.dev: .venv/.runtime requirements-dev.txt constraints.txt
+.venv/.dev: .venv/.runtime requirements-dev.txt requirements-llm.txt constraints.txt
 	@echo "installing what the tests and checks need"
 	$(PIP) -r requirements-dev.txt -c constraints.txt
 	touch $@

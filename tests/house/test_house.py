@@ -90,12 +90,12 @@ def test_links_of_the_documents_lead_somewhere() -> None:
 
 
 def test_every_dependency_is_pinned_and_has_a_reason() -> None:
-    for name in ("requirements.txt", "requirements-dev.txt", "requirements-prover.txt"):
-        for line in (ROOT / name).read_text().splitlines():
+    for path in sorted(ROOT.glob("requirements*.txt")):
+        for line in path.read_text().splitlines():
             if line.startswith(("#", "-r")) or not line:
                 continue
             assert "==" in line, line
-            assert "#" in line or name == "requirements-prover.txt", line
+            assert "#" in line or path.name == "requirements-prover.txt", line
     constraints = (ROOT / "constraints.txt").read_text().splitlines()
     assert all(re.match(r"[\w.\-\[\]]+==", line) for line in constraints if line)
     assert not any(line.lower().startswith("psycopg==") for line in constraints)

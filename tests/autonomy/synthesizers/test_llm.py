@@ -11,10 +11,6 @@ import pytest
 from autonomy.rules.proposals import Draft
 from autonomy.synthesizers.base import Asked, NoAnswer, choose
 
-pytest.importorskip(
-    "pydantic_ai", reason="NO LIBRARY FOR MODELS HERE: requirements-llm.txt"
-)
-
 FINE = {
     "action_type": "create_internal_note",
     "parameters": {"text": "A note."},
