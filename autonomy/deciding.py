@@ -20,8 +20,8 @@ from autonomy.errors import (
     SelfApproval,
 )
 from autonomy.models import Approval, Intent, Outcome
-from autonomy.reading import clock
 from autonomy.rules.approvals import Hindrance, Standing, hindrance
+from ledger.clock import clock
 from ledger.record import Fact
 from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant

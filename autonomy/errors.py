@@ -1,7 +1,6 @@
 """What autonomy refuses, said by the class that is raised."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 
 from autonomy.rules.bundles import Fault
 
@@ -116,18 +115,6 @@ class ToolExists(AutonomyError):
 
 class NotInDoubt(AutonomyError):
     """Nothing about this execution is in doubt any more."""
-
-
-class NotNow(AutonomyError):
-    """This has to wait."""
-
-    def __init__(
-        self, until: datetime, detail: str = "", *, every: timedelta = timedelta(0)
-    ) -> None:
-        super().__init__(detail)
-        self.until = until
-        # Where many wait for the same: how far apart they should come back.
-        self.every = every
 
 
 class NoSuchApproval(AutonomyError):

@@ -5,11 +5,11 @@ from uuid import UUID
 
 from django.db.models import F, Q, QuerySet
 
-from autonomy.errors import NotNow
 from autonomy.models import Intent
-from autonomy.reading import clock
 from autonomy.tools.base import Clock
+from ledger.clock import clock
 from ledger.scope import current_tenant, tenant_scope
+from perception.errors import NotNow
 
 LONGEST_QUEUE = timedelta(seconds=60)
 LONGEST_PAUSE = 3600.0

@@ -16,17 +16,18 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from autonomy import leases, switchboard
-from autonomy.errors import NotNow
 from autonomy.execute import start
 from autonomy.models import Execution, Intent, Tool
 from autonomy.propose import known_type
-from autonomy.reading import clock
 from autonomy.rules import answers
 from autonomy.rules.answers import Course, Meaning, Said, Step
 from autonomy.settle import End, finish
-from autonomy.tools import binding, http, internal, pace
+from autonomy.tools import binding, http, internal
 from autonomy.tools.base import Act
+from ledger.clock import clock
 from ledger.scope import current_tenant, tenant_scope
+from perception import guards
+from perception.errors import NotNow
 
 WAITS = "WAITS"
 NOTHING = "NOTHING"
@@ -124,7 +125,7 @@ def _begun(held: Any, limits: Limits, since: float) -> Claim | str:
         return WAITS
     action = known_type(held.action_type)
     if tool := binding.outside(action.traits.tool if action else ""):
-        pace.look(tool, now=now)
+        guards.look(tool, now=now)
     started = start(held.id)
     execution = started.execution
     if execution is None:
@@ -174,7 +175,7 @@ def _resumed(held: Any, limits: Limits, since: float) -> Claim | str:
         step, said = answers.resume(_course(execution, tool, limits))
     if step is not Step.AGAIN or tool is None:
         return _ended(execution, step, said, execution.outcome or {})
-    if pace.is_stopped(execution):
+    if switchboard.is_stopped(execution):
         raise NotNow(clock() + STOPPED_FOR)
     return _ready(execution, tool, limits, since)
 
@@ -193,7 +194,7 @@ def _ready(execution: Execution, tool: Tool, limits: Limits, since: float) -> Cl
         held = {**held, "effect": str(tool.effect), "place": http.place(tool)}
     execution.outcome = held
     execution.save(update_fields=["called_at", "attempts", "outcome"])
-    probe = pace.admit(tool, probe_for=limits.span(tool))
+    probe = guards.admit(tool, probe_for=limits.span(tool))
     return Claim(tool=tool, call=call, course=course, probe=probe, since=since)
 
 
@@ -229,7 +230,7 @@ def _recorded(claim: Claim, called: http.Called) -> str:
     else:
         stands = _ended(execution, step, said.detail, outcome)
     if said.meaning is not Meaning.FORBIDDEN:
-        pace.note(claim.tool, went_well=_is_well(said), probe=claim.probe)
+        guards.note(claim.tool, went_well=_is_well(said), probe=claim.probe)
     return stands
 
 

@@ -1,6 +1,5 @@
-"""The one read that brings everything a verdict needs to know; and the time."""
+"""The one read that brings everything a verdict needs to know."""
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -27,11 +26,3 @@ def read_rows(
         cursor.execute(_READ, [*ids, action_type, is_scheduled])
         found: dict[str, Any] = orjson.loads(cursor.fetchone()[0])
     return found
-
-
-def clock() -> datetime:
-    """What the database's clock says, also late in a transaction."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        now: datetime = cursor.fetchone()[0]
-    return now

@@ -15,11 +15,11 @@ from django.db import connection
 from django.db.models import F
 
 from autonomy.errors import NeedsTarget, NoSuchScope, NotEngaged
-from autonomy.models import Board, HouseBoard, KillSwitch
-from autonomy.reading import clock
+from autonomy.models import Board, Execution, HouseBoard, KillSwitch
 from autonomy.registry import all_types, tools
 from autonomy.rules.actions import normalise
-from autonomy.rules.switches import WHOLE, Scope
+from autonomy.rules.switches import WHOLE, Act, Scope, covering
+from ledger.clock import clock
 from ledger.record import Actor, Fact, record
 from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant, system_role
@@ -213,3 +213,21 @@ def _state(
         ),
         now=now,
     )
+
+
+def is_stopped(execution: Execution) -> bool:
+    """Whether a switch covers an act under way; a board that is not there does."""
+    board = Board.objects.filter(tenant_id=current_tenant()).first()
+    house = HouseBoard.objects.filter(pk=1).first()
+    if board is None or house is None:
+        return True
+    act = Act(
+        account=str(execution.account_id),
+        seller=str(execution.seller_id or ""),
+        action_type=execution.action_type,
+        tool=execution.tool,
+        connector=execution.tool.partition(".")[0],
+        plan_type=execution.plan_type,
+    )
+    found = covering([*house.switches, *board.switches], act, now=clock())
+    return any(not switch.returning for switch in found)

@@ -1,6 +1,7 @@
 """What perception refuses, said by the class that is raised."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 
 class PerceptionError(Exception):
@@ -93,3 +94,15 @@ class ConnectorThere(PerceptionError):
 
 class SealBroken(PerceptionError):
     """No live key opens this secret."""
+
+
+class NotNow(PerceptionError):
+    """This has to wait."""
+
+    def __init__(
+        self, until: datetime, detail: str = "", *, every: timedelta = timedelta(0)
+    ) -> None:
+        super().__init__(detail)
+        self.until = until
+        # Where many wait for the same: how far apart they should come back.
+        self.every = every

@@ -14,12 +14,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from autonomy.models import Tool
-from autonomy.rules.breaker import BreakerState
-from autonomy.tools import pace
 from autonomy.tools.binding import add_tool, change_tool
 from ledger.doors import Pages, StrictSerializer, etag, insist_on_match
+from perception import guards
 from perception.api.settings import IF_MATCH
 from perception.members import person_acting
+from perception.rules.breaker import BreakerState
 from perception.rules.callers import caller_of
 from perception.rules.webhooks import key_of
 
@@ -201,7 +201,7 @@ class ToolBreaker(_Tools):
     def patch(self, request: Request, key: str) -> Response:
         given = BreakerIn(data=request.data)
         given.is_valid(raise_exception=True)
-        moved = pace.force(
+        moved = guards.force(
             self.get_object(),
             given.validated_data["forced_open"],
             by=person_acting(caller_of(request)),
@@ -218,11 +218,11 @@ def tag_of(tool: Tool) -> str:
 
 def _breaker(tool: Tool) -> dict[str, Any]:
     now = timezone.now()
-    held = pace.breaker_of(tool)
+    held = guards.breaker_of(tool)
     return dict(
         BreakerOut(
             {
-                "state": pace.state_of(tool, now=now).value,
+                "state": guards.state_of(tool, now=now).value,
                 "failures": len(held.recent(now=now)),
                 "opened_at": held.opened_at,
                 "probe_until": held.probe_until,

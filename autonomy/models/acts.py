@@ -4,6 +4,7 @@ from django.db import models
 from uuid_utils.compat import uuid7
 
 from perception.models import Tenant
+from perception.models.guarded import Guarded
 from perception.models.world import of_tenant, within_tenant
 
 
@@ -128,12 +129,14 @@ class ContextField(models.Model):
         return self.field
 
 
-class Tool(models.Model):
+class Tool(Guarded):
     """An integrator's URL that carries out action types which are bound to it."""
 
     class Effects(models.TextChoices):
         KEYED = "KEYED"
         AT_MOST_ONCE = "AT_MOST_ONCE"
+
+    noun = "tool"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     tenant = models.ForeignKey(Tenant, models.PROTECT, db_index=False)
@@ -143,15 +146,6 @@ class Tool(models.Model):
     effect = models.CharField(max_length=12, choices=Effects)
     undo = models.BooleanField(default=False)
     timeout_s = models.FloatField(default=10)
-    rate_per_s = models.FloatField(default=10)
-    # The breaker that all workers share.
-    failures = models.JSONField(default=list, editable=False)
-    opened_at = models.DateTimeField(null=True, editable=False)
-    probe_until = models.DateTimeField(null=True, editable=False)
-    forced_open = models.BooleanField(default=False)
-    # The bucket of its rate.
-    tokens = models.FloatField(default=0, editable=False)
-    filled_at = models.DateTimeField(null=True, editable=False)
     updated_at = models.DateTimeField()
 
     class Meta:

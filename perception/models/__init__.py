@@ -2,6 +2,14 @@
 
 from perception.models.doors import Heartbeat, IdempotencyKey
 from perception.models.senses import Connector, Delivery, Signal
+from perception.models.watch import (
+    Cursor,
+    Interaction,
+    KindRate,
+    Pull,
+    PullUse,
+    Summary,
+)
 from perception.models.world import (
     Account,
     ApiToken,
@@ -17,12 +25,18 @@ __all__ = [
     "ApiToken",
     "Connector",
     "Contact",
+    "Cursor",
     "Delivery",
     "Heartbeat",
     "IdempotencyKey",
+    "Interaction",
+    "KindRate",
     "Membership",
     "Opportunity",
     "Person",
+    "Pull",
+    "PullUse",
     "Signal",
+    "Summary",
     "Tenant",
 ]

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models.functions import Now
 from uuid_utils.compat import uuid7
 
+from perception.models.guarded import Guarded
 from perception.models.world import Tenant, of_tenant, within_tenant
 
 
@@ -72,11 +73,22 @@ class Delivery(models.Model):
         return self.message
 
 
-class Connector(models.Model):
+class Connector(Guarded):
     """One outside system of one tenant. Its secrets are encrypted at rest."""
+
+    noun = "connector"
 
     class Kind(models.TextChoices):
         WEBHOOK = "webhook"
+        FILES = "files"
+        FEED = "feed"
+        MAILBOX = "mailbox"
+        CALENDAR = "calendar"
+        WAREHOUSE = "warehouse"
+        HTTP = "http"
+        TRYTON = "tryton"
+        HUBSPOT = "hubspot"
+        SALESFORCE = "salesforce"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     tenant = models.ForeignKey(Tenant, models.PROTECT, db_index=False)
@@ -85,12 +97,27 @@ class Connector(models.Model):
     config = models.JSONField(default=dict, blank=True)
     sealed_secrets = models.TextField(editable=False)
     is_active = models.BooleanField(default=True)
+    units_per_day = models.PositiveIntegerField(default=1000)
+    # What is read whole, not account by account: when next, and why then.
+    next_pull_at = models.DateTimeField(null=True, blank=True, editable=False)
+    pulled_at = models.DateTimeField(null=True, blank=True, editable=False)
+    last_error = models.CharField(max_length=300, blank=True, editable=False)
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         constraints = [
             of_tenant("id", name="connector_id"),
             of_tenant("name", name="connector_name"),
+            models.CheckConstraint(
+                condition=models.Q(rate_per_s__gt=0), name="connector_rate"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["tenant", "next_pull_at"],
+                name="connector_due",
+                condition=models.Q(is_active=True, next_pull_at__isnull=False),
+            )
         ]
 
     def __str__(self) -> str:

@@ -48,6 +48,9 @@ class Tenant(models.Model):
     quiet_hours = models.JSONField(default=dict, blank=True)
     contact_caps = models.JSONField(default=dict, blank=True)
     default_mode = models.CharField(max_length=16, blank=True, default="")
+    # How accounts are watched: units of pulls a day, and rows that differ from ours.
+    pull_units_per_day = models.PositiveIntegerField(default=10_000)
+    cadence = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -183,7 +186,10 @@ class Account(models.Model):
     heat_score = models.FloatField(default=0)
     heat_tier = models.CharField(max_length=4, choices=Tier, default=Tier.COLD)
     heat_at = models.DateTimeField(null=True, blank=True)
+    # When it is looked at next, when deeply, and when it last was.
     next_poll_at = models.DateTimeField(null=True, blank=True)
+    deep_at = models.DateTimeField(null=True, blank=True)
+    seen_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
@@ -200,6 +206,11 @@ class Account(models.Model):
         indexes = [
             models.Index(fields=["tenant", "owner", "-id"], name="account_owner"),
             models.Index(fields=["tenant", "-id"], name="account_page"),
+            models.Index(
+                fields=["tenant", "next_poll_at"],
+                name="account_due",
+                condition=models.Q(closed_at__isnull=True),
+            ),
         ]
 
     def __str__(self) -> str:

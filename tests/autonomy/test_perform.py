@@ -21,13 +21,13 @@ from autonomy.models import (
     Tool,
 )
 from autonomy.perform import perform
-from autonomy.reading import clock
 from autonomy.rules.catalogue import CORE
 from autonomy.rules.switches import Scope
 from autonomy.settle import settle, settle_by_lookup
 from autonomy.switchboard import Wanted, engage, release
 from autonomy.tools import http, internal
 from autonomy.tools.binding import change_tool
+from ledger.clock import clock
 from ledger.models import Entry
 from ledger.record import Actor
 from ledger.scope import tenant_scope

@@ -12,9 +12,9 @@ from uuid import UUID
 from autonomy.approve import keep, look, question_about
 from autonomy.models import Intent, Tool
 from autonomy.permits import draw_up
-from autonomy.reading import clock
 from autonomy.registry import change_type
 from autonomy.tools.binding import add_tool
+from ledger.clock import clock
 from ledger.scope import tenant_scope
 from perception.rules.roles import Role
 from tests.autonomy.conftest import Desk

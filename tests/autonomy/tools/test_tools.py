@@ -12,16 +12,16 @@ from rest_framework.test import APIRequestFactory, force_authenticate
 
 from autonomy.api.executions import Executions, OneExecution, Settle
 from autonomy.api.tools import OneTool, ToolBreaker, Tools
-from autonomy.errors import NoSuchTool, NotNow, ToolExists
+from autonomy.errors import NoSuchTool, ToolExists
 from autonomy.models import Execution, Intent, Tool
 from autonomy.perform import perform
-from autonomy.reading import clock
 from autonomy.registry import all_types, change_type, merge, one_type
-from autonomy.tools import pace
 from autonomy.tools.binding import add_tool
+from ledger.clock import clock
 from ledger.models import Entry
 from ledger.scope import tenant_scope
-from perception import vault
+from perception import guards, vault
+from perception.errors import NotNow
 from perception.rules.roles import Role
 from tests.autonomy.conftest import Desk
 from tests.autonomy.tools.peer import (
@@ -122,7 +122,7 @@ def test_exactly_one_of_twenty_probes(
     def one(_: int) -> str:
         with tenant_scope(desk.tenant):
             try:
-                probe = pace.admit(_tool_here(), probe_for=timedelta(seconds=20))
+                probe = guards.admit(_tool_here(), probe_for=timedelta(seconds=20))
             except NotNow:
                 return "NOT_NOW"
             assert probe is not None
@@ -137,7 +137,7 @@ def test_exactly_one_of_twenty_probes(
         "SUCCEEDED" if answer == 200 else "WAITS"
     )
     with tenant_scope(desk.tenant):
-        assert pace.state_of(_tool_here(), now=clock()).value == after
+        assert guards.state_of(_tool_here(), now=clock()).value == after
     assert _moves(desk)[-1] == ("PROBING", after)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from autonomy.rules import answers
 from autonomy.rules.answers import Course, Meaning, Said, Step, next_step, read_answer
-from autonomy.rules.breaker import (
+from perception.rules.breaker import (
     COOLDOWN,
     Breaker,
     BreakerState,
@@ -15,7 +15,7 @@ from autonomy.rules.breaker import (
     state,
     succeeded,
 )
-from autonomy.rules.rates import Bucket, take
+from perception.rules.rates import Bucket, take
 
 T0 = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 LEASE = timedelta(seconds=20)

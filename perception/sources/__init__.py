@@ -1,0 +1,1 @@
+"""Outside systems that are read: one file each."""

@@ -1,0 +1,192 @@
+"""What every source is asked, and what it brings: one small interface."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from time import monotonic
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from perception.egress import MIB, Answer, send
+from perception.errors import PerceptionError
+
+# Of what was said to a source and by it, as much as a person needs to see.
+EXCERPT = 2000
+EXCHANGES = 20
+
+
+class Reach(StrEnum):
+    """Whether one pull reads everything, or what concerns one account."""
+
+    WHOLE = "WHOLE"
+    ACCOUNT = "ACCOUNT"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Watched:
+    """The account that a pull is about."""
+
+    external_id: str
+    name: str
+    emails: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """One page to read: where it was left, and how deeply to look."""
+
+    config: Mapping[str, Any]
+    secret: str
+    cursor: Mapping[str, Any]
+    is_deep: bool
+    now: datetime
+    account: Watched | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sighted:
+    """A signal as it was found.
+
+    It names its account by external id, or by the addresses of people there.
+    """
+
+    type: str
+    payload: Mapping[str, Any]
+    occurred_at: datetime
+    dedupe_key: str
+    account: str = ""
+    emails: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Met:
+    """Somebody there and somebody here had to do with each other."""
+
+    external_id: str
+    channel: str
+    direction: str
+    at: datetime
+    emails: Sequence[str] = ()
+    account: str = ""
+    subject: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """One page: what was in it, where to go on, and whether at once.
+
+    `skipped` says in words what could not be read; it never stops the rest.
+    """
+
+    cursor: Mapping[str, Any]
+    signals: Sequence[Sighted] = ()
+    interactions: Sequence[Met] = ()
+    skipped: Sequence[str] = ()
+    more: bool = False
+
+
+class SourceFailed(PerceptionError):
+    """The source could not be read."""
+
+    def __init__(self, detail: str, *, until: datetime | None = None) -> None:
+        super().__init__(detail)
+        # Where the source itself said when to come back.
+        self.until = until
+
+
+class SourceRefuses(SourceFailed):
+    """The source does not accept the configuration or the secret."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exchanged:
+    """One request and its answer, fit to be shown: without secrets, cut short."""
+
+    request: str
+    answer: str
+    took_ms: float
+
+
+@dataclass(kw_only=True)
+class Wire:
+    """The way to a source. Each request is paced, timed, capped, and told of."""
+
+    timeout: float
+    pace: Callable[[], None]
+    limit: int = 4 * MIB
+    hidden: Sequence[str] = ()
+    said: list[Exchanged] = field(default_factory=list)
+
+    def http(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> Answer:
+        """One request by the guarded way out."""
+        self.pace()
+        began = monotonic()
+        answer: Answer | None = None
+        try:
+            answer = send(
+                method,
+                url,
+                body=body,
+                headers=headers or {},
+                timeout=self.timeout,
+                limit=self.limit,
+            )
+        finally:
+            said = "no answer" if answer is None else _excerpt(answer)
+            self.tell(f"{method} {_plain(url)}", said, since=began)
+        return answer
+
+    def tell(self, request: str, answer: str, *, since: float) -> None:
+        """Keep what was exchanged, for a person to look at."""
+        if len(self.said) < EXCHANGES:
+            took = round((monotonic() - since) * 1000, 1)
+            self.said.append(
+                Exchanged(
+                    request=self._shown(request),
+                    answer=self._shown(answer)[:EXCERPT],
+                    took_ms=took,
+                )
+            )
+
+    def _shown(self, text: str) -> str:
+        for secret in self.hidden:
+            if secret:
+                text = text.replace(secret, "…")
+        return text
+
+
+class Source(Protocol):
+    """One kind of outside system. Adding one is a file like those beside this."""
+
+    kind: str
+    title: str
+    reach: Reach
+    # JSON Schema of the configuration, and what the secret is; "" where there is none.
+    schema: Mapping[str, Any]
+    secret: str
+
+    def pull(self, asked: Asked, wire: Wire) -> Found:
+        """Read one page from the cursor on. Only reads: it may be repeated at any time."""
+        ...
+
+
+def _plain(url: str) -> str:
+    """A URL as it may be shown: its query may hold a key."""
+    parts = urlsplit(url)
+    query = "?…" if parts.query else ""
+    return f"{parts.scheme}://{parts.netloc}{parts.path}{query}"
+
+
+def _excerpt(answer: Answer) -> str:
+    text = answer.body[:EXCERPT].decode("utf-8", "replace")
+    kind = answer.headers.get("content-type", "")
+    return f"{answer.status} {kind}\n{text}"
