@@ -55,13 +55,23 @@ class Signal(models.Model):
 
 
 class Delivery(models.Model):
-    """A webhook that a connector sent, and what it was answered; kept for a month."""
+    """A webhook that a connector sent, and what it was answered; kept for a month.
+
+    What was refused keeps its body, so that it can be taken once its fault is mended.
+    """
+
+    class Status(models.TextChoices):
+        ACCEPTED = "ACCEPTED"
+        REFUSED = "REFUSED"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     tenant = models.ForeignKey(Tenant, models.PROTECT, db_index=False)
     connector = within_tenant("Connector", related_name="deliveries")
     message = models.CharField(max_length=255)
-    answer = models.JSONField()
+    status = models.CharField(max_length=8, choices=Status, default=Status.ACCEPTED)
+    answer = models.JSONField(null=True)
+    body = models.BinaryField(null=True)
+    error = models.CharField(max_length=500, blank=True, default="")
     received_at = models.DateTimeField()
 
     class Meta:
@@ -86,6 +96,7 @@ class Connector(Guarded):
         CALENDAR = "calendar"
         WAREHOUSE = "warehouse"
         HTTP = "http"
+        LOOKUP = "lookup"
         TRYTON = "tryton"
         HUBSPOT = "hubspot"
         SALESFORCE = "salesforce"
