@@ -13,10 +13,10 @@ from autonomy.rules.budget import effective_limit
 from autonomy.rules.facts import BudgetLine
 from ledger.scope import current_tenant
 from perception.accounts import visible_to
-from perception.models import Account, Tenant
+from perception.models import Account
 from perception.rules.callers import Caller
-from perception.rules.days import local_day, zone_at
 from perception.rules.roles import sees_all_accounts
+from perception.tenants import today
 
 _CONSUME = """
 SELECT autonomy_consume(%s, %s, %s, %s, %s::uuid[], %s::uuid[], %s::int[])
@@ -55,18 +55,6 @@ def give_back(intent: UUID) -> UUID | None:
         )
         (receipt,) = cursor.fetchone()
     return UUID(str(receipt)) if receipt else None
-
-
-def today(*, now: datetime) -> date:
-    """The day that budgets count in, of the tenant in scope."""
-    tenant = Tenant.objects.get(pk=current_tenant())
-    zone = zone_at(
-        now,
-        timezone=tenant.timezone,
-        previous=tenant.previous_timezone,
-        since=tenant.timezone_since,
-    )
-    return local_day(now, zone)
 
 
 def usage(

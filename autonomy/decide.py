@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from autonomy import budget, registry, runs
+from autonomy import registry, runs
 from autonomy.context import frozen_context
 from autonomy.drafts import RULES, Said, Settled, keep
 from autonomy.errors import NotAdmitted, WrongParameters
@@ -26,6 +26,7 @@ from autonomy.synthesizers.rules import Rules
 from ledger.errors import Unstatable
 from ledger.rules.canonical import check
 from ledger.scope import tenant_scope
+from perception import tenants
 from perception.models import Account, Signal
 
 MOST_BYTES, MOST_DEPTH = 32 * 1024, 8
@@ -223,7 +224,7 @@ def _finish(held: Held, begun: Begun, said: Said) -> Stage | None:
 
 def _count(held: Held, answer: Answer) -> None:
     """Tokens and money of the tenant's day."""
-    day = budget.today(now=held.at)
+    day = tenants.today(now=held.at)
     DecisionUse.objects.get_or_create(tenant_id=held.tenant, key=held.tenant, day=day)
     rows = DecisionUse.objects.filter(tenant_id=held.tenant, key=held.tenant, day=day)
     rows.update(tokens=F("tokens") + answer.tokens, cost=F("cost") + answer.cost)

@@ -24,6 +24,11 @@ urlpatterns = [
     path("signals/", signals.Signals.as_view(), name="signals"),
     path("signals/<uuid:pk>/", signals.OneSignal.as_view(), name="signal"),
     path("webhooks/<uuid:pk>/", signals.Webhook.as_view(), name="webhook"),
+    path(
+        "connectors/<uuid:connector>/deliveries/<uuid:pk>/redeliver/",
+        signals.Redeliver.as_view(),
+        name="delivery-redeliver",
+    ),
     path("runs/", runs.Runs.as_view(), name="runs"),
     path("runs/<uuid:pk>/", runs.OneRun.as_view(), name="run"),
     path("runs/<uuid:pk>/retry/", runs.RetryRun.as_view(), name="run-retry"),

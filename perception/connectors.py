@@ -7,35 +7,63 @@ from typing import Any
 
 import orjson
 from django.db import IntegrityError, transaction
+from jsonschema import Draft202012Validator
 
 from ledger.record import SYSTEM, Actor, Fact, record
 from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant
 from perception import vault
-from perception.errors import ConnectorThere
+from perception.errors import ConfigRefused, ConnectorThere
 from perception.models import Connector
 from perception.rules.webhooks import LIVE, secret_of
+from perception.sources.base import Reach
+from perception.sources.registry import SOURCES
+
+WEBHOOK = Connector.Kind.WEBHOOK
+CAPS = ("units_per_day", "rate_per_s")
 
 
-def add_webhook(
-    name: str,
-    *,
-    now: datetime,
-    by: Actor = SYSTEM,
-    config: Mapping[str, Any] | None = None,
-    secret: str | None = None,
-) -> Connector:
+def add_webhook(name: str, *, now: datetime, by: Actor = SYSTEM) -> Connector:
     """Add a connector that outside systems push to, signed with its own secret."""
+    given = {"kind": Connector.Kind.WEBHOOK, "name": name}
+    return add(given, by=by, now=now)
+
+
+def add(given: Mapping[str, Any], *, by: Actor, now: datetime) -> Connector:
+    """Add a connector: one that is delivered to, or one that is read."""
+    kind, config = given["kind"], dict(given.get("config") or {})
+    _insist_on_fit(kind, config)
+    secret = given.get("secret") or (new_secret() if kind == WEBHOOK else "")
     connector = Connector(
         tenant_id=current_tenant(),
-        kind=Connector.Kind.WEBHOOK,
-        name=name,
-        config=dict(config or {}),
-        sealed_secrets=_sealed([secret or new_secret()]),
+        kind=kind,
+        name=given["name"],
+        config=config,
+        sealed_secrets=_sealed([secret] if secret else []),
+        next_pull_at=now if _is_read_whole(kind) else None,
+        **{name: given[name] for name in CAPS if name in given},
     )
     _save(connector, force_insert=True)
-    _state(connector, {}, {"kind": "webhook", **_shown(connector)}, by=by, now=now)
+    _state(connector, {}, {"kind": str(kind), **_shown(connector)}, by=by, now=now)
     return connector
+
+
+def _insist_on_fit(kind: str, config: Mapping[str, Any]) -> None:
+    source = SOURCES.get(kind)
+    if source is None:
+        return
+    found = Draft202012Validator(source.schema).iter_errors(config)
+    faults = {
+        ".".join(map(str, each.absolute_path)) or "config": each.message[:200]
+        for each in found
+    }
+    if faults:
+        raise ConfigRefused(faults)
+
+
+def _is_read_whole(kind: str) -> bool:
+    source = SOURCES.get(kind)
+    return source is not None and source.reach is Reach.WHOLE
 
 
 def change(
@@ -46,9 +74,11 @@ def change(
     changed = {name: value for name, value in given.items() if before[name] != value}
     if not changed:
         return
+    _insist_on_fit(connector.kind, changed.get("config", connector.config))
     for name, value in changed.items():
         setattr(connector, name, value)
-    _save(connector, update_fields=[*changed])
+    connector.next_pull_at = now if _is_read_whole(connector.kind) else None
+    _save(connector, update_fields=[*changed, "next_pull_at"])
     _state(connector, {name: before[name] for name in changed}, changed, by=by, now=now)
 
 
@@ -60,13 +90,20 @@ def rotate(
     secret: str | None = None,
     keep_old: bool = True,
 ) -> str:
-    """Give a connector a new secret; the one before stays live unless it leaked."""
+    """Give a connector a new secret; the one before stays live unless it leaked.
+
+    A secret of ours is made up; one that a source gave us has to be given.
+    """
+    if secret is None and connector.kind != WEBHOOK:
+        raise ConfigRefused({"secret": "Give the one that the source issued."})
     held = Connector.objects.select_for_update().get(
         tenant_id=current_tenant(), pk=connector.pk
     )
     live = [secret or new_secret()]
     if keep_old:
         live += [old for old in secrets_of(held) if old != live[0]][: LIVE - 1]
+    if held.kind != WEBHOOK:
+        live = live[:1]
     held.sealed_secrets = _sealed(live)
     _save(held, update_fields=["sealed_secrets"])
     _state(held, {}, {"secret": "rotated", "live": len(live)}, by=by, now=now)
@@ -93,6 +130,8 @@ def _shown(connector: Connector) -> dict[str, Any]:
         "name": connector.name,
         "config": connector.config,
         "is_active": connector.is_active,
+        "units_per_day": connector.units_per_day,
+        "rate_per_s": connector.rate_per_s,
     }
 
 

@@ -1,6 +1,6 @@
 """What perception refuses, said by the class that is raised."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 
@@ -78,6 +78,22 @@ class TooBusy(PerceptionError):
 
 class NotSigned(PerceptionError):
     """No live secret of such a connector signed this, or it is too old."""
+
+
+class NothingToRedeliver(PerceptionError):
+    """This delivery was accepted: there is nothing left of it to take again."""
+
+
+class ConfigRefused(PerceptionError):
+    """This configuration does not fit this kind of connector."""
+
+    def __init__(self, faults: Mapping[str, str]) -> None:
+        super().__init__(" ".join(f"{at}: {said}" for at, said in faults.items()))
+        self.faults = faults
+
+
+class CannotTry(PerceptionError):
+    """A connector of this kind is not read: its sender delivers by itself."""
 
 
 class TooManyFailures(PerceptionError):

@@ -1,6 +1,6 @@
 """Set up tenants and their people."""
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from django.contrib.postgres.fields import ArrayField
@@ -9,9 +9,10 @@ from uuid_utils.compat import uuid7
 
 from ledger.record import SYSTEM, Actor, Fact, record
 from ledger.rules.kinds import Kind
-from ledger.scope import system_scope, tenant_scope
+from ledger.scope import current_tenant, system_scope, tenant_scope
 from perception.errors import NoSuchTenant
 from perception.models import Membership, Person, Tenant
+from perception.rules.days import local_day, zone_at
 from perception.rules.roles import Role
 
 
@@ -108,3 +109,15 @@ def _hint(member: Membership, is_active: bool) -> None:
 def _array(function: str, array: F | Func, tenant: UUID) -> Func:
     value = Value(tenant, output_field=UUIDField())
     return Func(array, value, function=function, output_field=ArrayField(UUIDField()))
+
+
+def today(*, now: datetime) -> date:
+    """The day that budgets count in, of the tenant in scope."""
+    tenant = Tenant.objects.get(pk=current_tenant())
+    zone = zone_at(
+        now,
+        timezone=tenant.timezone,
+        previous=tenant.previous_timezone,
+        since=tenant.timezone_since,
+    )
+    return local_day(now, zone)

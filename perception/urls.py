@@ -4,6 +4,7 @@ from django.urls import path
 
 from perception.api import connectors
 from perception.api.accounts import Accounts, OneAccount, Timeline
+from perception.api.deliveries import Deliveries
 from perception.api.explanations import ExecutionExplanation, IntentExplanation
 from perception.api.settings import Me, TenantSettings
 
@@ -17,8 +18,14 @@ urlpatterns = [
         name="connector-rotate",
     ),
     path(
-        "connectors/<uuid:pk>/deliveries/",
-        connectors.Deliveries.as_view(),
+        "connectors/<uuid:pk>/breaker/",
+        connectors.ConnectorBreaker.as_view(),
+        name="connector-breaker",
+    ),
+    path("connectors/<uuid:pk>/try/", connectors.Try.as_view(), name="connector-try"),
+    path(
+        "connectors/<uuid:connector>/deliveries/",
+        Deliveries.as_view(),
         name="connector-deliveries",
     ),
     path("settings/", TenantSettings.as_view(), name="settings"),

@@ -12,11 +12,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget
 
-from autonomy import budget, steering
+from autonomy import steering
 from autonomy.admin.history import Row, Told
 from autonomy.admin.pages import Door, Previewed, Question, Tool
 from autonomy.admin.words import moment, spaced, tag, type_choices
 from autonomy.models import Budget, BudgetUse
+from perception import tenants
 from perception.admin.asking import caller_of
 from perception.models import Membership
 
@@ -90,7 +91,7 @@ class BudgetAdmin(Previewed):
     set_at_said = moment("set_at", "set")
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        day = budget.today(now=timezone.now())
+        day = tenants.today(now=timezone.now())
         uses = BudgetUse.objects.filter(budget=OuterRef("pk"), day=day).order_by()
         grouped = uses.values("budget")
         rows = super().get_queryset(request)

@@ -16,7 +16,7 @@ from autonomy import entering
 from ledger.doors import Pages
 from perception import intake
 from perception.accounts import visible_to
-from perception.api import webhooks
+from perception.api import deliveries, webhooks
 from perception.api.shapes import (
     ONE_OR_MANY_IN,
     ONE_OR_MANY_OUT,
@@ -124,6 +124,14 @@ class OneSignal(_Seen, generics.RetrieveAPIView[Signal]):
 
 class Webhook(webhooks.Webhook):
     """Deliveries of connectors, sent on their way like what is posted."""
+
+    def enter(self, received: Sequence[Received]) -> None:
+        entering.insist_on_room()
+        _enter(received)
+
+
+class Redeliver(deliveries.Redeliver):
+    """A refused delivery, taken once more and sent on its way."""
 
     def enter(self, received: Sequence[Received]) -> None:
         entering.insist_on_room()

@@ -16,32 +16,19 @@ from rest_framework.response import Response
 from autonomy.models import Tool
 from autonomy.tools.binding import add_tool, change_tool
 from ledger.doors import Pages, StrictSerializer, etag, insist_on_match
-from perception import guards
+from perception.api.breakers import (
+    BreakerIn,
+    BreakerOut,
+    breaker_forced,
+    breaker_shown,
+)
 from perception.api.settings import IF_MATCH
-from perception.members import person_acting
-from perception.rules.breaker import BreakerState
 from perception.rules.callers import caller_of
 from perception.rules.webhooks import key_of
 
 KEY = r"[a-z][a-z0-9_.-]{1,63}"
 PLAIN = re.compile(r"[!-~]{1,500}")
 LONGEST_CALL = 60
-
-
-class BreakerOut(serializers.Serializer[Any]):
-    """How a tool's breaker stands: 5 failures in 60 s open it, one probe each 30 s."""
-
-    state = serializers.ChoiceField(choices=[each.value for each in BreakerState])
-    failures = serializers.IntegerField(help_text="Of the last minute.")
-    opened_at = serializers.DateTimeField(allow_null=True)
-    probe_until = serializers.DateTimeField(allow_null=True)
-    forced_open = serializers.BooleanField()
-
-
-class BreakerIn(StrictSerializer):
-    forced_open = serializers.BooleanField(
-        help_text="true: no call goes out. false: closed, and what failed forgotten."
-    )
 
 
 class ToolOut(serializers.ModelSerializer[Tool]):
@@ -56,7 +43,7 @@ class ToolOut(serializers.ModelSerializer[Tool]):
 
     @extend_schema_field(BreakerOut)
     def get_breaker(self, tool: Tool) -> Any:
-        return _breaker(tool)
+        return breaker_shown(tool)
 
 
 class ToolChange(StrictSerializer):
@@ -193,40 +180,16 @@ class ToolBreaker(_Tools):
 
     @extend_schema(operation_id="tools_breaker_read", responses=BreakerOut)
     def get(self, request: Request, key: str) -> Response:
-        return Response(_breaker(self.get_object()))
+        return Response(breaker_shown(self.get_object()))
 
     @extend_schema(
         operation_id="tools_breaker_change", request=BreakerIn, responses=BreakerOut
     )
     def patch(self, request: Request, key: str) -> Response:
-        given = BreakerIn(data=request.data)
-        given.is_valid(raise_exception=True)
-        moved = guards.force(
-            self.get_object(),
-            given.validated_data["forced_open"],
-            by=person_acting(caller_of(request)),
-            now=timezone.now(),
-        )
-        return Response(_breaker(moved))
+        return Response(breaker_forced(self.get_object(), request))
 
 
 def tag_of(tool: Tool) -> str:
     """Over what people set: a breaker that moves makes nobody's view stale."""
     shown = {**ToolOut(tool).data}
     return etag({name: shown[name] for name in shown if name != "breaker"})
-
-
-def _breaker(tool: Tool) -> dict[str, Any]:
-    now = timezone.now()
-    held = guards.breaker_of(tool)
-    return dict(
-        BreakerOut(
-            {
-                "state": guards.state_of(tool, now=now).value,
-                "failures": len(held.recent(now=now)),
-                "opened_at": held.opened_at,
-                "probe_until": held.probe_until,
-                "forced_open": held.forced_open,
-            }
-        ).data
-    )

@@ -1,0 +1,95 @@
+"""One page of a source, read to be looked at: nothing of it is kept."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.conf import settings
+
+from ledger.clock import clock
+from ledger.scope import current_tenant
+from perception import connectors, guards
+from perception.errors import CannotTry, PerceptionError
+from perception.models import Account, Connector, PullUse
+from perception.rules.rates import Bucket, filled
+from perception.sources.base import Asked, Exchanged, Found, Reach, Watched, Wire
+from perception.sources.registry import SOURCES
+from perception.tenants import today
+
+SHOWN = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tried:
+    """What one page would have brought, and what was said on the way."""
+
+    error: str = ""
+    signals: int = 0
+    interactions: int = 0
+    skipped: list[str] = field(default_factory=list)
+    more: bool = False
+    exchanged: list[Exchanged] = field(default_factory=list)
+    calls_left: float = 0
+    units_left: int = 0
+
+    @property
+    def ok(self) -> bool:
+        """Whether the source was read."""
+        return not self.error
+
+
+def try_out(connector: Connector, *, now: datetime) -> Tried:
+    """Read the first page of a source, at its rate, and say what came."""
+    source = SOURCES.get(connector.kind)
+    if source is None:
+        raise CannotTry
+    secret = next(iter(connectors.secrets_of(connector)), "")
+    wire = Wire(
+        timeout=settings.TOOL_TIMEOUT_SECONDS,
+        pace=lambda: guards.look(connector, now=clock()),
+        hidden=[secret],
+    )
+    asked = Asked(
+        config=connector.config,
+        secret=secret,
+        cursor={},
+        is_deep=False,
+        now=now,
+        account=_somebody() if source.reach is Reach.ACCOUNT else None,
+    )
+    error, found = "", Found(cursor={})
+    try:
+        found = source.pull(asked, wire)
+    except PerceptionError as refusal:
+        error = str(refusal)
+    return Tried(
+        error=error,
+        signals=len(found.signals),
+        interactions=len(found.interactions),
+        skipped=list(found.skipped[:SHOWN]),
+        more=found.more,
+        exchanged=wire.said,
+        calls_left=_calls_left(connector),
+        units_left=_units_left(connector, now=now),
+    )
+
+
+def _somebody() -> Watched | None:
+    """An account to try with: the one that was added last."""
+    account = Account.objects.filter(tenant_id=current_tenant()).order_by("-id").first()
+    if account is None:
+        return None
+    return Watched(external_id=account.external_id, name=account.name)
+
+
+def _calls_left(connector: Connector) -> float:
+    bucket = Bucket(tokens=connector.tokens, filled_at=connector.filled_at)
+    left = filled(bucket, rate=connector.rate_per_s, now=clock())
+    return round(left.tokens, 2)
+
+
+def _units_left(connector: Connector, *, now: datetime) -> int:
+    used = PullUse.objects.filter(
+        tenant_id=current_tenant(), connector=connector, day=today(now=now)
+    )
+    taken = used.values_list("used", flat=True).first() or 0
+    return max(0, connector.units_per_day - taken)
