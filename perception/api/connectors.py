@@ -135,13 +135,13 @@ class TriedShown(TriedOut):
     breaker = BreakerOut()
 
 
-class ConnectorMade(ConnectorOut):
+class ConnectorMade(ConnectorRead):
     secret = serializers.CharField(
         allow_blank=True, help_text="That of a webhook, shown this once."
     )
 
-    class Meta(ConnectorOut.Meta):
-        fields: ClassVar = [*ConnectorOut.Meta.fields, "secret"]
+    class Meta(ConnectorRead.Meta):
+        fields: ClassVar = [*ConnectorRead.Meta.fields, "secret"]
 
 
 class _Own(generics.GenericAPIView[Any]):
@@ -179,7 +179,7 @@ class Connectors(_Own):
             now=timezone.now(),
         )
         shown = {
-            **ConnectorOut(self.get_queryset().get(pk=made.pk)).data,
+            **ConnectorRead(self.get_queryset().get(pk=made.pk)).data,
             "secret": _once(made),
         }
         return Response(shown, status=status.HTTP_201_CREATED, headers=_UNKEPT)
