@@ -47,6 +47,7 @@ setup: .venv/.runtime ## prepare .venv, database and migrations, start nothing
 
 test: .venv/.dev .venv-prover/.ready .venv-peers/.ready ## the whole suite against real servers
 	@$(TEST_ENV) $(BIN)/python -m config.browser
+	@$(TEST_ENV) $(BIN)/python -m config.mailserver
 	@exec $(TEST_ENV) $(BIN)/python -m pytest $(LANES) $(ARGS)
 
 lint: .venv/.dev ## style, types, storeys, migrations, OpenAPI

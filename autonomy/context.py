@@ -11,6 +11,7 @@ from autonomy.rules.snapshots import (
     MOST,
     figures,
     fit,
+    fit_all,
     names_of,
     scrub,
     size,
@@ -18,12 +19,15 @@ from autonomy.rules.snapshots import (
 )
 from ledger.scope import current_tenant
 from perception.models import Account, Contact, Opportunity, Signal
+from perception.summaries import lately
 
 SIGNALS = 20
 RECENT = 10
 PEOPLE = 200
 # In bytes: of the signal that started it, of each other, of what is known, of the rest.
 TRIGGERING, PAYLOAD, KNOWN, MORE = 4096, 600, 3072, 4096
+# In bytes: of what is told of the weeks and months before.
+TOLD = 2400
 CLOSED = ("closed_won", "closed_lost")
 
 
@@ -61,6 +65,7 @@ def frozen_context(
         "outcomes": _outcomes(own),
         "open_approvals": Approval.objects.filter(**own, status="PENDING").count(),
         "known": _known(own, names),
+        "summaries": fit_all(lately(account.id), TOLD),
         "more": fit(scrub(more or {}, names), MORE),
         "signals": signals,
     }

@@ -40,6 +40,7 @@ class Environment:
     ledger_signing_key: str | None
     ledger_verifier_keys: tuple[str, ...]
     ledger_anchor_dir: Path
+    drop_dir: Path
     allowed_hosts: tuple[str, ...]
     log_format: str
     tick_seconds: float
@@ -97,6 +98,7 @@ def load(given: Mapping[str, str] | None = None) -> Environment:
         ledger_anchor_dir=values.folder(
             known.get("LEDGER_ANCHOR_DIR", str(var_dir / "anchors"))
         ),
+        drop_dir=values.folder(known.get("DROP_DIR", str(var_dir / "drop"))),
         allowed_hosts=values.words(
             known, "ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]")
         ),

@@ -31,6 +31,7 @@ STATUSES: dict[type[Exception], int] = {
     ledger_errors.NoSigningKey: 409,
     perception_errors.AlreadyThere: 409,
     perception_errors.NoSuchMember: 400,
+    perception_errors.NoSuchContact: 404,
     perception_errors.TooBusy: 429,
     perception_errors.TooManySignals: 400,
     perception_errors.ConnectorThere: 409,

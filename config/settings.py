@@ -122,6 +122,7 @@ LEDGER_SIGNING_KEY = ENV.ledger_signing_key
 LEDGER_VERIFIER_KEYS = ENV.ledger_verifier_keys
 LEDGER_ANCHOR_DIR = ENV.ledger_anchor_dir
 EXPORT_DIR = VAR_DIR / "exports"
+DROP_DIR = ENV.drop_dir
 FIELD_KEYS = ENV.field_keys
 SEAL_SECONDS = ENV.seal_seconds
 TICK_SECONDS = ENV.tick_seconds
@@ -175,15 +176,14 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
     if CELERY_BROKER_URL.startswith(("redis", "unix"))
     else {}
 )
-# A queue for each stage, so that a slow tool or model starves no gate.
+# A queue for each stage, so that a slow tool or model starves no gate; and for pulls.
+STAGES = ("trigger", "gate", "decide", "approve", "execute")
 CELERY_TASK_ROUTES = {
-    f"autonomy.tasks.{stage}": {"queue": stage}
-    for stage in ("trigger", "gate", "decide", "approve", "execute")
+    **{f"autonomy.tasks.{stage}": {"queue": stage} for stage in STAGES},
+    "operate.pull": {"queue": "pull"},
 }
 CELERY_TASK_DEFAULT_QUEUE = "house"
-CELERY_TASK_QUEUES = [
-    Queue(name) for name in ("house", "trigger", "gate", "decide", "approve", "execute")
-]
+CELERY_TASK_QUEUES = [Queue(name) for name in ("house", *STAGES, "pull")]
 # A connection serves many tasks; tasks close it themselves when it fails them.
 CELERY_DB_REUSE_MAX = 1000
 CELERY_TIMEZONE = "UTC"

@@ -36,7 +36,12 @@ def add_account(given: Mapping[str, Any], *, by: Caller, now: datetime) -> Accou
     }
     tenant = current_tenant()
     account = Account(
-        tenant_id=tenant, owner=owner, created_at=now, updated_at=now, **fields
+        tenant_id=tenant,
+        owner=owner,
+        next_poll_at=now,
+        created_at=now,
+        updated_at=now,
+        **fields,
     )
     try:
         with transaction.atomic():

@@ -5,7 +5,8 @@ import io
 import re
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from queue import Empty, SimpleQueue
@@ -22,6 +23,7 @@ from perception.rules.egress import Allowed, fault, is_listed, may_reach, parse_
 MIB = 1024 * 1024
 PIECE = 64 * 1024
 PORTS = {"http": 80, "https": 443}
+PLAIN = ("http", "tcp")
 URL = re.compile(r"[!-~]{1,2048}")
 Found = list[tuple[int, Any]]
 
@@ -47,7 +49,7 @@ class Target:
     @property
     def authority(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
+        return host if self.port == PORTS.get(self.scheme) else f"{host}:{self.port}"
 
 
 class Deadline:
@@ -126,6 +128,33 @@ def send(
     raise EgressFailed(f"{target.authority} {said}.", ambiguous=True)
 
 
+@contextmanager
+def dial(
+    host: str, port: int, *, tls: bool, timeout: float, limit: int = MIB
+) -> Iterator[Line]:
+    """A line for what is not HTTP: all that is said on it within `timeout` seconds."""
+    target = Target(scheme="tls" if tls else "tcp", host=host, port=port, path="/")
+    deadline = Deadline(timeout)
+    with _connected(target, _checked(target, deadline), deadline) as sock:
+        try:
+            yield Line(sock, deadline, limit)
+            return
+        except TimeoutError:
+            said = "did not answer in time"
+        except _TooLarge:
+            said = f"answered with more than {limit} bytes"
+        except OSError:
+            said = "broke off"
+    raise EgressFailed(f"{target.authority} {said}.", ambiguous=True)
+
+
+def located(host: str, port: int, *, tls: bool, timeout: float) -> tuple[str, ...]:
+    """The checked addresses of a host, for a client that has to connect by itself."""
+    target = Target(scheme="tls" if tls else "tcp", host=host, port=port, path="/")
+    found = _checked(target, Deadline(timeout))
+    return tuple(dict.fromkeys(address[0] for _, address in found))
+
+
 def _target(url: str) -> Target:
     """The URL, taken apart once; everything else goes by these parts."""
     if not URL.fullmatch(url) or "\\" in url:
@@ -161,10 +190,11 @@ def _checked(target: Target, deadline: Deadline) -> Found:
         raise EgressRefused(
             f"{target.authority} is not public, and is not on EGRESS_ALLOW."
         )
-    plain = target.scheme == "http" and not settings.DEBUG
+    plain = target.scheme in PLAIN and not settings.DEBUG
     if plain and not is_listed(target.host, target.port, addresses, allowed):
+        only = "https" if target.scheme == "http" else "TLS"
         raise EgressRefused(
-            f"{target.authority} is not on EGRESS_ALLOW: only https may go there."
+            f"{target.authority} is not on EGRESS_ALLOW: only {only} may go there."
         )
     return found
 
@@ -221,7 +251,7 @@ def _opened(
         sock.settimeout(share)
         sock.connect(address)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if target.scheme == "http":
+        if target.scheme in PLAIN:
             return sock
         sock.settimeout(deadline.left())
         return _trust().wrap_socket(

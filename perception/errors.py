@@ -33,6 +33,10 @@ class NoSuchMember(PerceptionError):
     """Nobody in this tenant fits."""
 
 
+class NoSuchContact(PerceptionError):
+    """There is no such contact."""
+
+
 class AlreadyThere(PerceptionError):
     """There is one with this external id already."""
 

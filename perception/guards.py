@@ -91,7 +91,8 @@ def _took(row: Guarded, now: datetime) -> Bucket:
 
 
 def _locked(row: Row) -> Row:
-    rows = type(row)._default_manager.select_for_update()
+    # Who only refers to the row, as a fresh signal does, does not stand in the way.
+    rows = type(row)._default_manager.select_for_update(no_key=True)
     return rows.get(tenant_id=current_tenant(), pk=row.pk)
 
 

@@ -14,6 +14,7 @@ from ledger.record import Fact
 from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant
 from perception.models import Account, Opportunity
+from perception.rules.cadence import brought_forward, cadence_of
 from perception.rules.heat import Heat, Tier, refreshed, score
 from perception.rules.lifecycle import (
     TELLING,
@@ -25,14 +26,18 @@ from perception.rules.lifecycle import (
     lifecycle,
     standing,
 )
+from perception.rules.signals import stirs
 
 # Signals of an account that are looked at, the newest first.
 LOOKED_AT = 100
 
 # In the order of ids, so that two lists never wait for each other.
 _LOCK = """
-SELECT id, lifecycle, heat_score, heat_tier, heat_at FROM perception_account
-WHERE tenant_id = %s AND id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE
+SELECT a.id, a.lifecycle, a.heat_score, a.heat_tier, a.heat_at, a.next_poll_at,
+       a.seen_at, t.cadence::text
+FROM perception_account a JOIN perception_tenant t ON t.tenant_id = a.tenant_id
+WHERE a.tenant_id = %s AND a.id = ANY(%s::uuid[])
+ORDER BY a.id FOR NO KEY UPDATE OF a
 """
 
 _SIGHTINGS = """
@@ -49,9 +54,11 @@ FROM unnest(%s::uuid[]) AS a(id), LATERAL (
 _CHANGE = """
 UPDATE perception_account a SET
     lifecycle = v.lifecycle, heat_score = v.score, heat_tier = v.tier, heat_at = v.at,
+    next_poll_at = v.next,
     updated_at = CASE WHEN v.changed THEN %s ELSE a.updated_at END
 FROM unnest(%s::uuid[], %s::text[], %s::float8[], %s::text[], %s::timestamptz[],
-            %s::boolean[]) AS v(id, lifecycle, score, tier, at, changed)
+            %s::timestamptz[], %s::boolean[])
+     AS v(id, lifecycle, score, tier, at, next, changed)
 WHERE a.tenant_id = %s AND a.id = v.id
 """
 
@@ -64,6 +71,7 @@ class _Looked:
     before: Mapping[str, str]
     after: Mapping[str, str]
     heat: Heat
+    next: datetime | None
 
     @property
     def changed(self) -> bool:
@@ -97,6 +105,7 @@ def look_again(
                 [each.heat.score for each in looked],
                 [each.heat.tier.value for each in looked],
                 [each.heat.at for each in looked],
+                [each.next for each in looked],
                 [each.changed for each in looked],
                 tenant,
             ],
@@ -119,7 +128,7 @@ def _look(
     fresh: Collection[UUID],
     now: datetime,
 ) -> _Looked:
-    account, stage, value, tier, at = row
+    account, stage, value, tier, at, next_at, seen_at, cadence = row
     kept = Heat(score=value, tier=Tier(tier), at=at)
     heat = refreshed(
         kept, score(stands.posture, stands.moments, now=now), stands.moments, now=now
@@ -130,6 +139,16 @@ def _look(
         before={"lifecycle": stage, "heat_tier": tier},
         after={"lifecycle": then.value, "heat_tier": heat.tier.value},
         heat=heat,
+        next=brought_forward(
+            cadence_of(orjson.loads(cadence)),
+            account,
+            before=kept.tier,
+            after=heat.tier,
+            is_fresh=any(each.id in fresh and stirs(each.type) for each in seen),
+            next_at=next_at,
+            seen_at=seen_at,
+            now=now,
+        ),
     )
 
 

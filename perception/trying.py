@@ -54,6 +54,7 @@ def try_out(connector: Connector, *, now: datetime) -> Tried:
         cursor={},
         is_deep=False,
         now=now,
+        tenant=str(connector.tenant_id),
         account=_somebody() if source.reach is Reach.ACCOUNT else None,
     )
     error, found = "", Found(cursor={})

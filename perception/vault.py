@@ -30,6 +30,11 @@ def stamp(purpose: str, content: bytes) -> str:
     return _stamped(settings.FIELD_KEYS[0], purpose, content)
 
 
+def stamps(purpose: str, content: bytes) -> list[str]:
+    """The marks that every live key makes over this content."""
+    return [_stamped(key, purpose, content) for key in settings.FIELD_KEYS]
+
+
 def is_stamped(purpose: str, content: bytes, mark: str) -> bool:
     """Whether any live key made this mark over this content."""
     return any(

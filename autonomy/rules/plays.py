@@ -103,6 +103,13 @@ PLAYS: Mapping[str, Play] = {
         "The renewal is near",
         ("prep_renewal_brief", 0.86), (TASK, 0.8), ("request_renewal_meeting", 0.7),
     ),
+    "renewal_window_entered": _play(
+        "The renewal came near",
+        ("prep_renewal_brief", 0.86), (TASK, 0.8), ("request_renewal_meeting", 0.7),
+    ),
+    "no_engagement": _play(
+        "Nobody there was heard of for a month", (TASK, 0.78), (DRAFT, 0.74), (MAIL, 0.66)
+    ),
     "morning": _play("A new day begins", (BRIEF, 0.8), (TASK, 0.74)),
     "weekly": _play("The week is reviewed", (NOTE, 0.76), (TASK, 0.74)),
     "asked": _play("Somebody asked what to do", (BRIEF, 0.8), (TASK, 0.74)),

@@ -60,6 +60,18 @@ def fit(value: Mapping[str, Any], most: int) -> dict[str, Any]:
     return kept
 
 
+def fit_all(values: Sequence[Any], most: int) -> list[Any]:
+    """The first of the values, as many as go into so many bytes."""
+    kept: list[Any] = []
+    left = most
+    for each in values:
+        left -= size(each) + 2
+        if left < 0:
+            break
+        kept.append(each)
+    return kept
+
+
 def size(value: Any) -> int:
     """How many bytes a value takes as JSON."""
     return len(json.dumps(value, ensure_ascii=False).encode())

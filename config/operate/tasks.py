@@ -1,5 +1,7 @@
 """Tasks of the house itself: life signs, sealing, exports, tidying up."""
 
+from uuid import UUID
+
 from django.utils import timezone
 
 from autonomy import asking, simulate
@@ -8,8 +10,9 @@ from autonomy.tasks import publish
 from config.celery import app
 from config.idempotency import forget
 from ledger import crossings, export, seal
+from ledger.clock import clock
+from perception import patterns, pulls, scheduler, summaries, webhooks
 from perception import pulse as pulses
-from perception import webhooks
 
 
 @app.task(name="operate.pulse", house_wide=True)
@@ -57,3 +60,40 @@ def state_system_use() -> int:
 @app.task(name="operate.forget_keys", house_wide=True)
 def forget_keys() -> int:
     return forget(now=timezone.now())
+
+
+@app.task(name="operate.watch", house_wide=True)
+def watch_accounts() -> int:
+    # By the database's clock: one that is wrong would use up rates and days to come.
+    return scheduler.tick(now=clock()).looked
+
+
+@app.task(name="operate.send_pulls", house_wide=True)
+def send_pulls() -> int:
+    return pulls.send_due(_publish_pull)
+
+
+@app.task(name="operate.pull", house_wide=True)
+def pull(*, pull: str, tenant: str) -> None:
+    """One pull. It opens its tenant's scope itself, once for each page."""
+    pulls.run(UUID(pull), tenant=UUID(tenant))
+
+
+@app.task(name="operate.forget_pulls", house_wide=True)
+def forget_pulls() -> int:
+    return pulls.forget(now=timezone.now())
+
+
+@app.task(name="operate.scan_patterns", house_wide=True)
+def scan_patterns() -> int:
+    return patterns.scan_due(now=timezone.now())
+
+
+@app.task(name="operate.summarise", house_wide=True)
+def summarise_accounts() -> int:
+    return summaries.summarise_due(now=timezone.now())
+
+
+def _publish_pull(id_: UUID, tenant: UUID) -> None:
+    ids = {"pull": str(id_), "tenant": str(tenant)}
+    pull.apply_async(kwargs=ids, retry=False)

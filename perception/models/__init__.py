@@ -8,6 +8,7 @@ from perception.models.watch import (
     KindRate,
     Pull,
     PullUse,
+    Review,
     Summary,
 )
 from perception.models.world import (
@@ -36,6 +37,7 @@ __all__ = [
     "Person",
     "Pull",
     "PullUse",
+    "Review",
     "Signal",
     "Summary",
     "Tenant",

@@ -48,6 +48,11 @@ class Signal(models.Model):
                 name="signal_waiting",
                 condition=models.Q(entered_at__isnull=True),
             ),
+            models.Index(
+                fields=["tenant", "occurred_at"],
+                name="signal_patterns",
+                condition=models.Q(type="pattern_detected"),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -109,6 +114,8 @@ class Connector(Guarded):
     sealed_secrets = models.TextField(editable=False)
     is_active = models.BooleanField(default=True)
     units_per_day = models.PositiveIntegerField(default=1000)
+    # The next free slot of its pulls.
+    free_at = models.DateTimeField(null=True, blank=True, editable=False)
     # What is read whole, not account by account: when next, and why then.
     next_pull_at = models.DateTimeField(null=True, blank=True, editable=False)
     pulled_at = models.DateTimeField(null=True, blank=True, editable=False)

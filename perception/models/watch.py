@@ -44,6 +44,13 @@ class Pull(models.Model):
         constraints = [
             of_tenant("id", name="pull_id"),
             of_tenant("key", name="pull_key"),
+            of_tenant(
+                "connector",
+                "account",
+                name="pull_one_open",
+                condition=models.Q(status__in=["QUEUED", "RUNNING"]),
+                nulls_distinct=False,
+            ),
         ]
         indexes = [
             models.Index(
@@ -141,6 +148,8 @@ class Interaction(models.Model):
     text = models.TextField(blank=True, default="")
     length = models.PositiveIntegerField(default=0)
     sentiment = models.CharField(max_length=8, blank=True, default="")
+    # What its words speak of, as patterns read it.
+    said = models.JSONField(default=list)
     kept_at = models.DateTimeField()
 
     class Meta:
@@ -182,3 +191,38 @@ class Summary(models.Model):
 
     def __str__(self) -> str:
         return f"{self.span} of {self.starts}"
+
+
+class Review(models.Model):
+    """When what an account's people did is looked through again, and how far it was."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(Tenant, models.PROTECT, db_index=False)
+    account = within_tenant("Account", related_name="+")
+    # Patterns: when next, and when last.
+    scan_at = models.DateTimeField(null=True)
+    scanned_at = models.DateTimeField(null=True)
+    # Summaries: when next, when last, and the first day that changed since.
+    summary_at = models.DateTimeField(null=True)
+    summarised_at = models.DateTimeField(null=True)
+    stale_from = models.DateField(null=True)
+    # When somebody there last did something towards us.
+    engaged_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [of_tenant("account", name="review_once")]
+        indexes = [
+            models.Index(
+                fields=["tenant", "scan_at"],
+                name="review_scan",
+                condition=models.Q(scan_at__isnull=False),
+            ),
+            models.Index(
+                fields=["tenant", "summary_at"],
+                name="review_summary",
+                condition=models.Q(summary_at__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"review of {self.account_id}"

@@ -187,7 +187,7 @@ class Account(models.Model):
     heat_tier = models.CharField(max_length=4, choices=Tier, default=Tier.COLD)
     heat_at = models.DateTimeField(null=True, blank=True)
     # When it is looked at next, when deeply, and when it last was.
-    next_poll_at = models.DateTimeField(null=True, blank=True)
+    next_poll_at = models.DateTimeField(null=True, blank=True, db_default=Now())
     deep_at = models.DateTimeField(null=True, blank=True)
     seen_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)

@@ -39,7 +39,7 @@ SPECIAL: tuple[Network, ...] = (
     IPv6Network("3fff::/20"),
 )
 
-METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PROPFIND", "PUT", "REPORT")
 LONGEST = 300.0
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 HEADER_VALUE = re.compile(r"[\t -~]{0,8192}")

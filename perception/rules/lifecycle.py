@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from perception.rules.heat import Posture
-from perception.rules.signals import REGISTRY, lives, stirs
+from perception.rules.signals import REGISTRY, is_derived, lives, stirs
 
 QUIET_AFTER = timedelta(days=30)
 RENEWAL_NEAR = timedelta(days=90)
@@ -20,13 +20,25 @@ CLOSED = frozenset({"closed_won", LOST})
 TELLING = (
     "crm_update",
     "lifecycle_change",
+    "pattern_detected",
     "posture_change",
     "product_usage_anomaly",
     "reply_received",
 )
 _Word = TypeVar("_Word", bound=StrEnum)
 
-WORDS = ("to", "lifecycle", "posture", "stage", "direction", "change", "sentiment")
+WORDS = (
+    "to",
+    "lifecycle",
+    "posture",
+    "stage",
+    "direction",
+    "change",
+    "sentiment",
+    "pattern",
+    "severity",
+)
+GRAVE = frozenset({"CRITICAL", "HIGH"})
 
 
 class Lifecycle(StrEnum):
@@ -130,7 +142,7 @@ def standing(
     return Standing(
         posture=_posture(
             live,
-            seen=any(stirs(each.type) for each in sightings),
+            seen=any(_is_life(each) for each in sightings),
             engagement=engagement,
             left=None if renewal is None else renewal - now.date(),
         ),
@@ -138,7 +150,7 @@ def standing(
         sentiment=_sentiment(live),
         renewal=renewal,
         stages=[deal.stage for deal in open_deals],
-        moments=[each.occurred_at for each in live],
+        moments=[each.occurred_at for each in live if _is_life(each)],
     )
 
 
@@ -169,7 +181,8 @@ def _posture(
         return Posture.WATCH
     if Posture.OK in found:
         return Posture.OK
-    return Posture.DORMANT if seen and not live else None
+    alive = any(_is_life(each) for each in live)
+    return Posture.DORMANT if seen and not alive else None
 
 
 def _effect(sighting: Sighting) -> Posture | None:
@@ -180,6 +193,8 @@ def _effect(sighting: Sighting) -> Posture | None:
             return _member(Posture, said.get("to") or said.get("posture"))
         case "product_usage_anomaly":
             return _usage(said)
+        case "pattern_detected":
+            return _pattern(said)
         case "reply_received" if _word(said.get("sentiment")) == "NEGATIVE":
             return Posture.WATCH
         case _:
@@ -199,6 +214,23 @@ def _usage(said: Mapping[str, Any]) -> Posture:
             return Posture.EXPAND
         case _:
             return Posture.WATCH
+
+
+def _pattern(said: Mapping[str, Any]) -> Posture | None:
+    """A risk shows; that somebody engages differently is watched, more or less."""
+    is_grave = _word(said.get("severity")) in GRAVE
+    match _word(said.get("pattern")):
+        case "RISK_INDICATOR":
+            return Posture.AT_RISK if is_grave else Posture.WATCH
+        case "ENGAGEMENT_CHANGE":
+            return Posture.WATCH if is_grave else None
+        case _:
+            return None
+
+
+def _is_life(sighting: Sighting) -> bool:
+    """What the house only derived from time and old messages is no sign of life."""
+    return stirs(sighting.type) and not is_derived(sighting.type)
 
 
 def _stated(sighting: Sighting) -> Lifecycle | None:

@@ -20,6 +20,7 @@ UNKNOWN_LIVES = timedelta(days=30)
 
 TEXT = {"type": "string"}
 NUMBER = {"type": "number"}
+LIST = {"type": "array"}
 NAME = {"type": ["string", "integer"]}
 WHEN = {"type": "string", "description": "A date and time."}
 
@@ -39,6 +40,8 @@ class SignalType:
     engages: bool = False
     # Warms the account, and may start a run: an act's own echo does neither.
     stirs: bool = True
+    # Found by the house itself: it says how an account stands, and is no sign of life.
+    is_derived: bool = False
     schema: Mapping[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -124,6 +127,40 @@ TYPES: Sequence[SignalType] = (
         engages=True,
     ),
     SignalType(
+        key="pattern_detected",
+        means="What the account's people did and wrote shows a pattern.",
+        fields={
+            "pattern": TEXT, "rule": TEXT, "severity": TEXT, "confidence": NUMBER,
+            "evidence": LIST, "accounts": LIST, "seen_at": WHEN,
+        },
+        example={
+            "pattern": "risk_indicator", "rule": "freeze", "severity": "high",
+            "confidence": 0.75, "evidence": ["0198aaaa-0000-7000-8000-000000000001"],
+        },
+        is_external=False,
+        lives=timedelta(days=14),
+        posture=None,
+        is_derived=True,
+    ),
+    SignalType(
+        key="renewal_window_entered",
+        means="A renewal is 90, 60 or 30 days away.",
+        fields={"window": NUMBER, "renewal_date": TEXT, "severity": TEXT},
+        example={"window": 90, "renewal_date": "2027-02-18", "severity": "medium"},
+        is_external=False,
+        posture=None,
+        is_derived=True,
+    ),
+    SignalType(
+        key="no_engagement",
+        means="Nobody there did anything towards us for 30 days.",
+        fields={"since": TEXT, "days": NUMBER},
+        example={"since": "2026-10-20", "days": 30},
+        is_external=False,
+        posture=None,
+        is_derived=True,
+    ),
+    SignalType(
         key="execution_outcome",
         means="What became of an act of this house; it starts nothing.",
         fields={"execution_id": TEXT, "intent_id": TEXT, "status": TEXT},
@@ -140,6 +177,7 @@ TYPES: Sequence[SignalType] = (
 
 REGISTRY: Mapping[str, SignalType] = {each.key: each for each in TYPES}
 SILENT = tuple(each.key for each in TYPES if not each.stirs)
+ENGAGING = tuple(each.key for each in TYPES if each.engages)
 
 _GAPS = re.compile(r"[\s\-]+")
 
@@ -162,8 +200,14 @@ def lives(key: str) -> timedelta:
 
 
 def stirs(key: str) -> bool:
-    """Whether a signal warms its account."""
+    """Whether a signal may start a run, and counts for its account."""
     return key not in SILENT
+
+
+def is_derived(key: str) -> bool:
+    """Whether the house found it by itself: no sign of life of the account."""
+    known = REGISTRY.get(key)
+    return known is not None and known.is_derived
 
 
 def starts_run(key: str, *, caused_by: UUID | None, depth: int) -> bool:

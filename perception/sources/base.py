@@ -1,12 +1,14 @@
 """What every source is asked, and what it brings: one small interface."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from time import monotonic
 from typing import Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from perception.egress import MIB, Answer, send
 from perception.errors import PerceptionError
@@ -42,6 +44,8 @@ class Asked:
     is_deep: bool
     now: datetime
     account: Watched | None = None
+    # Whose connector it is: files of tenants lie apart.
+    tenant: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,6 +78,17 @@ class Met:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Deal:
+    """A deal as the CRM has it now. Without a renewal date, the one that is kept stays."""
+
+    account: str
+    external_id: str
+    stage: str
+    amount: Decimal | None = None
+    renewal_date: date | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
     """One page: what was in it, where to go on, and whether at once.
 
@@ -83,6 +98,7 @@ class Found:
     cursor: Mapping[str, Any]
     signals: Sequence[Sighted] = ()
     interactions: Sequence[Met] = ()
+    deals: Sequence[Deal] = ()
     skipped: Sequence[str] = ()
     more: bool = False
 
@@ -157,10 +173,15 @@ class Wire:
                 )
             )
 
+    def hide(self, *secrets: str) -> None:
+        """From here on these are not shown either."""
+        self.hidden = (*self.hidden, *secrets)
+
     def _shown(self, text: str) -> str:
-        for secret in self.hidden:
-            if secret:
-                text = text.replace(secret, "…")
+        for secret in sorted(self.hidden, key=len, reverse=True):
+            for written in (secret, quote(secret, safe=""), json.dumps(secret)[1:-1]):
+                if written:
+                    text = text.replace(written, "…")
         return text
 
 
@@ -187,6 +208,7 @@ def _plain(url: str) -> str:
 
 
 def _excerpt(answer: Answer) -> str:
-    text = answer.body[:EXCERPT].decode("utf-8", "replace")
+    # Twice as much as is shown, so that no secret is cut where it is looked for.
+    text = answer.body[: 2 * EXCERPT].decode("utf-8", "replace")
     kind = answer.headers.get("content-type", "")
     return f"{answer.status} {kind}\n{text}"

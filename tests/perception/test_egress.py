@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from perception import egress
-from perception.egress import Answer, send
+from perception.egress import Answer, dial, send
 from perception.errors import EgressFailed, EgressMalformed, EgressRefused
 
 FINE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -786,3 +786,25 @@ class TestTLS:
         failed = fails(f"https://127.0.0.1:{there.port}", timeout=0.4)
         assert 0.35 < monotonic() - began < 30
         assert failed.ambiguous is False
+
+    def test_a_line_for_what_is_not_http(
+        self, peer, allow, named, authority, trusting
+    ) -> None:
+        there = peer(says(b"welcome"), tls=authority("inside.example"))
+        named(["127.0.0.1"])
+        allow("inside.example")
+        with dial("inside.example", there.port, tls=True, timeout=20) as line:
+            line.sendall(b"hello\r\n\r\n")
+            assert line.makefile("rb").read(7) == b"welcome"
+        assert there.asked == [b"hello\r\n\r\n"]
+
+    def test_a_plain_line_goes_only_where_the_list_says(
+        self, peer, allow, named, dialled
+    ) -> None:
+        named([PUBLIC])
+        with (
+            pytest.raises(EgressRefused, match="only TLS may go there"),
+            dial("mail.example", 143, tls=False, timeout=20),
+        ):
+            pytest.fail("it was dialled")
+        assert dialled == []

@@ -262,13 +262,23 @@ def test_an_entry_that_says_too_much(entry: str, said: str) -> None:
     [
         ("POST", {"X-A": "b", "Authorization": "Bearer \tx"}, 10, ""),
         ("GET", {"X-A": ""}, 300, ""),
-        ("get", {}, 1, "The method is one of DELETE, GET, HEAD, PATCH, POST, PUT."),
-        ("CONNECT", {}, 1, "The method is one of DELETE, GET, HEAD, PATCH, POST, PUT."),
+        (
+            "get",
+            {},
+            1,
+            "The method is one of DELETE, GET, HEAD, PATCH, POST, PROPFIND, PUT, REPORT.",
+        ),
+        (
+            "CONNECT",
+            {},
+            1,
+            "The method is one of DELETE, GET, HEAD, PATCH, POST, PROPFIND, PUT, REPORT.",
+        ),
         (
             "GET\r\n",
             {},
             1,
-            "The method is one of DELETE, GET, HEAD, PATCH, POST, PUT.",
+            "The method is one of DELETE, GET, HEAD, PATCH, POST, PROPFIND, PUT, REPORT.",
         ),
         ("GET", {}, 0, "The time is more than 0 and at most 300 seconds."),
         ("GET", {}, -1, "The time is more than 0 and at most 300 seconds."),

@@ -18,7 +18,7 @@ from perception.rules.signals import (
 NAMED = {
     "crm_update", "meeting_created", "ticket_escalated", "news", "hiring",
     "product_usage_anomaly", "lifecycle_change", "posture_change", "reply_received",
-    "execution_outcome",
+    "execution_outcome", "pattern_detected", "renewal_window_entered", "no_engagement",
 }  # fmt: skip
 
 

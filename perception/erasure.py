@@ -1,0 +1,71 @@
+"""A person is erased: the row stays, the person goes out of everything kept of them."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Q
+
+from ledger.erase import erase_person
+from ledger.record import Actor
+from ledger.scope import current_tenant
+from perception.errors import NoSuchContact
+from perception.interactions import hashes_of
+from perception.models import Contact, Interaction
+from perception.rules.interactions import ERASED, without
+from perception.summaries import forget_person
+
+AT_ONCE = 500
+
+
+def erase_contact(contact: UUID, *, by: Actor, now: datetime) -> int:
+    """Erase a contact of the tenant in scope; return the interactions that changed.
+
+    What they took part in keeps its time and channel and loses its words; elsewhere
+    their name and address are blotted out. Summaries count them without naming them,
+    and proofs in the ledger stay whole. Doing it again changes nothing.
+    """
+    found = (
+        Contact.objects.select_for_update()
+        .filter(tenant_id=current_tenant(), pk=contact, erased_at__isnull=True)
+        .first()
+    )
+    if found is None:
+        if Contact.objects.filter(tenant_id=current_tenant(), pk=contact).exists():
+            return 0
+        raise NoSuchContact
+    changed = _forget(found)
+    forget_person(found.account_id, found.id)
+    Contact.objects.filter(tenant_id=current_tenant(), pk=contact).update(
+        name=ERASED,
+        email="",
+        external_id=f"{ERASED} {contact}",
+        opted_out=True,
+        erased_at=now,
+    )
+    erase_person(contact, by=by, now=now)
+    return changed
+
+
+def _forget(contact: Contact) -> int:
+    """Interactions with them, and those that speak of them, at any account."""
+    marks = {str(contact.id), *hashes_of(contact.email)}
+    words = {contact.email: ERASED, contact.name: ERASED}
+    about = Q()
+    for mark in marks:
+        about |= Q(participants__contains=[mark])
+    for word in filter(None, words):
+        about |= Q(account_id=contact.account_id) & (
+            Q(text__icontains=word) | Q(subject__icontains=word)
+        )
+    changed = 0
+    rows = Interaction.objects.filter(about, tenant_id=current_tenant())
+    for row in rows.order_by("id").iterator(chunk_size=AT_ONCE):
+        if marks & set(row.participants):
+            row.participants = [*sorted({*row.participants} - marks), ERASED]
+            row.subject, row.text = "", ""
+        else:
+            row.subject = without(row.subject, words)
+            row.text = without(row.text, words)
+        row.save(update_fields=["participants", "subject", "text"])
+        changed += 1
+    return changed
