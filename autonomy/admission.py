@@ -1,5 +1,6 @@
 """Admission: does a trigger fire, and is a decision worth its cost. G1, G3, G4."""
 
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -8,12 +9,13 @@ import orjson
 from django.db import connection
 
 from autonomy import runs
+from autonomy.rows import Writes
 from autonomy.rules.gate import GateFacts, GateVerdict, judge_cost
 from autonomy.rules.runs import GateResult, RunStatus, Stage
 from autonomy.rules.triggers import SHIPPED, Pace, Trigger, Windows, fire, within_hour
 from autonomy.rules.worth import worth
 from autonomy.runs import Held
-from ledger.record import Fact, record
+from ledger.record import Fact
 from ledger.rules.kinds import Kind
 
 # What holds where a tenant set nothing.
@@ -48,22 +50,21 @@ def trigger(held: Held) -> Stage | None:
     fired = fire(windows, pace, now=at)
     data = {"trigger": held.trigger, "reason": fired.reason}
     if not fired.fires:
-        _state(held, Kind.TRIGGER_HELD, {**data, "explanation": fired.explanation}, at)
+        said = {**data, "explanation": fired.explanation}
         runs.move(
             held,
             RunStatus.SKIPPED,
             Stage.TRIGGER,
+            after=_stated(held, Kind.TRIGGER_HELD, said, at),
             gate_reason=fired.reason,
             gate_explanation=fired.explanation,
         )
         return None
     moments = orjson.dumps([*recent, at]).decode()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _FIRED, [at, moments, str(held.tenant), str(held.account), held.trigger]
-        )
-    _state(held, Kind.TRIGGER_FIRED, data, at)
-    runs.move(held, RunStatus.TRIGGERED, Stage.GATE)
+    named = [held.tenant, held.account, held.trigger]
+    writes = _stated(held, Kind.TRIGGER_FIRED, data, at)
+    writes.add(_FIRED, [at, moments, *named])
+    runs.move(held, RunStatus.TRIGGERED, Stage.GATE, after=writes)
     return Stage.GATE
 
 
@@ -73,12 +74,12 @@ def gate(held: Held) -> Stage | None:
     at = datetime.fromisoformat(row["at"])
     verdict = judge_cost(_facts(held, row), now=at)
     if verdict.result is GateResult.ALLOW and not _admitted(held, row, at):
-        verdict = judge_cost(_facts(held, {**row, "runs_used": RUNS_PER_DAY}), now=at)
-    _state(held, Kind.GATE_JUDGED, _said(verdict), at)
-    return _follow(held, verdict)
+        # Whatever was read: somebody else had the last one, so that none is left.
+        verdict = judge_cost(replace(_facts(held, row), runs_left=0), now=at)
+    return _follow(held, verdict, _stated(held, Kind.GATE_JUDGED, _said(verdict), at))
 
 
-def _follow(held: Held, verdict: GateVerdict) -> Stage | None:
+def _follow(held: Held, verdict: GateVerdict, writes: Writes) -> Stage | None:
     said = {
         "gate_result": verdict.result.value,
         "gate_reason": verdict.reason,
@@ -87,7 +88,7 @@ def _follow(held: Held, verdict: GateVerdict) -> Stage | None:
     }
     match verdict.result:
         case GateResult.ALLOW:
-            runs.move(held, RunStatus.TRIGGERED, Stage.DECIDE, **said)
+            runs.move(held, RunStatus.TRIGGERED, Stage.DECIDE, after=writes, **said)
             return Stage.DECIDE
         case GateResult.DEFER:
             count = held.deferred + (1 if verdict.counts else 0)
@@ -96,12 +97,13 @@ def _follow(held: Held, verdict: GateVerdict) -> Stage | None:
                 held,
                 RunStatus.DEFERRED,
                 Stage.GATE,
+                after=writes,
                 due_at=until,
                 deferred=count,
                 **said,
             )
         case GateResult.SKIP:
-            runs.move(held, RunStatus.SKIPPED, Stage.GATE, **said)
+            runs.move(held, RunStatus.SKIPPED, Stage.GATE, after=writes, **said)
     return None
 
 
@@ -171,5 +173,6 @@ def _said(verdict: GateVerdict) -> dict[str, Any]:
     }
 
 
-def _state(held: Held, kind: Kind, data: dict[str, Any], at: datetime) -> None:
-    record(Fact(kind=kind, subjects=held.subjects, data=data), now=at)
+def _stated(held: Held, kind: Kind, data: dict[str, Any], at: datetime) -> Writes:
+    fact = Fact(kind=kind, subjects=held.subjects, data=data)
+    return Writes().state([fact], now=at)

@@ -1,16 +1,16 @@
 """The verdict on an intent, and what follows of it at once: a permit, a person, an end."""
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from uuid import UUID
 
-from django.db import transaction
 from uuid_utils.compat import uuid7
 
 from autonomy import asking, budget, facts, permits
-from autonomy.errors import BudgetSpent
 from autonomy.facts import Answer, Question
 from autonomy.models import Intent, Verdict
 from autonomy.policies import policy_of
+from autonomy.rows import Writes
 from autonomy.rules import verdict as verdicts
 from autonomy.rules.judge import judge
 from autonomy.rules.modes import resolve
@@ -38,43 +38,42 @@ def approve(intent: Intent, *, is_first: bool = True) -> Judged:
     for _ in range(ROUNDS):
         if judged.verdict.decision is not Decision.AUTO_EXECUTE:
             break
-        try:
-            _let_run(intent, judged, is_first=is_first)
-        except BudgetSpent:
-            # Somebody was faster: what they left is what counts now.
-            judged = look(question)
-        else:
+        if _let_run(intent, judged, is_first=is_first):
             return judged
+        # Somebody was faster: what they left is what counts now.
+        judged = look(question)
     else:
         judged = _exhausted(judged)
     _hold(intent, judged, is_first=is_first)
     return judged
 
 
-def _let_run(intent: Intent, judged: Judged, *, is_first: bool) -> None:
-    """A permit and its budget, or nothing of both. The budget comes last, as others
-    wait for its rows from then on.
+def _let_run(intent: Intent, judged: Judged, *, is_first: bool) -> bool:
+    """A permit and its budget, or nothing of both: False where a budget is empty.
+
+    Everything is made ready before the budget is taken, as others wait for its rows
+    from then on.
     """
     answer, receipt = judged.answer, uuid7()
-    with transaction.atomic():
-        row = keep(intent, judged, is_first=is_first)
-        permit = permits.draw_up(intent, row, answer, receipt=receipt)
-        stated = [
-            _stated(intent, row, answer),
-            consumed(intent, answer, receipt),
-            permits.minted(permit),
-        ]
-        _move(intent, Intent.Status.APPROVED, answer)
-        record_all(stated, now=answer.at)
-        lines = answer.facts.budgets
-        if not budget.consume(lines, intent=intent.id, day=answer.day, receipt=receipt):
-            raise BudgetSpent
-        permit.save(force_insert=True)
+    row = _row(intent, judged, is_first=is_first)
+    permit = permits.draw_up(intent, row, answer, receipt=receipt)
+    stated = [
+        _stated(intent, row, answer),
+        consumed(intent, answer, receipt),
+        permits.minted(permit),
+    ]
+    lines = answer.facts.budgets
+    if not budget.consume(lines, intent=intent.id, day=answer.day, receipt=receipt):
+        return False
+    writes = Writes().insert(row, permit).state(stated, now=answer.at)
+    _move(intent, Intent.Status.APPROVED, answer, writes)
+    return True
 
 
 def _hold(intent: Intent, judged: Judged, *, is_first: bool) -> None:
     """What does not run by itself waits for a person, or has ended."""
-    answer, row = judged.answer, keep(intent, judged, is_first=is_first)
+    answer, row = judged.answer, _row(intent, judged, is_first=is_first)
+    writes = Writes().insert(row)
     stated = [_stated(intent, row, answer)]
     if judged.verdict.decision is Decision.BLOCK:
         status = Intent.Status.BLOCKED
@@ -83,18 +82,25 @@ def _hold(intent: Intent, judged: Judged, *, is_first: bool) -> None:
         status = Intent.Status.PROPOSED
     else:
         status = Intent.Status.AWAITING_APPROVAL
+    _move(intent, status, answer, writes)
     if status != Intent.Status.BLOCKED:
         stated.append(asking.open_for(intent, row, answer))
-    _move(intent, status, answer)
     record_all(stated, now=answer.at)
 
 
-def _move(intent: Intent, status: Intent.Status, answer: Answer) -> None:
+def _move(
+    intent: Intent, status: Intent.Status, answer: Answer, writes: Writes
+) -> None:
     """From here on it waits for its start, for a person, or for nothing."""
     intent.status, intent.updated_at = status, answer.at
     intent.judged_at = answer.at
-    intent.due_at = answer.at if status == Intent.Status.APPROVED else None
-    intent.save(update_fields=["status", "updated_at", "judged_at", "due_at"])
+    # Outreach that a signed profile lets out is held back for a while first.
+    starts = answer.at + timedelta(seconds=answer.hold_seconds)
+    intent.due_at = starts if status == Intent.Status.APPROVED else None
+    if status != Intent.Status.APPROVED:
+        intent.dispatched_at = None
+    moved = ("status", "updated_at", "judged_at", "due_at", "dispatched_at")
+    writes.update(intent, *moved).send()
 
 
 def look(question: Question) -> Judged:
@@ -127,7 +133,14 @@ def question_about(intent: Intent) -> Question:
 
 def keep(intent: Intent, judged: Judged, *, is_first: bool = True) -> Verdict:
     """The verdict as a row, with the facts that it rests on whole."""
-    return Verdict.objects.create(
+    row = _row(intent, judged, is_first=is_first)
+    Writes().insert(row).send()
+    return row
+
+
+def _row(intent: Intent, judged: Judged, *, is_first: bool) -> Verdict:
+    """The same, not yet kept."""
+    return Verdict(
         tenant_id=current_tenant(),
         intent=intent,
         facts=judged.answer.facts.sealed(),

@@ -75,6 +75,13 @@ def withdraw(intent: UUID, **more: Any) -> bool:
     return bool(waiting.update(status=Approval.Status.WITHDRAWN, **more))
 
 
+def withdrawn(asked: Approval, reason: str, *, by: Actor) -> Fact:
+    """The fact that a question was taken back."""
+    data = {"reason": reason}
+    subjects = subjects_of(asked)
+    return Fact(kind=Kind.APPROVAL_WITHDRAWN, by=by, subjects=subjects, data=data)
+
+
 def seen_by(caller: Caller) -> QuerySet[Approval]:
     """A seller sees those of their accounts, and those that were handed to them."""
     rows = Approval.objects.filter(tenant_id=caller.tenant)
@@ -150,7 +157,7 @@ def _take(step: Step, asked: Approval, *, now: datetime) -> Fact:
             return _stated(Kind.APPROVAL_ESCALATED, asked, data)
         case Step.REMIND:
             rows.update(remind_at=None)
-            return _stated(Kind.APPROVAL_REQUESTED, asked, {"reminder": True})
+            return _stated(Kind.APPROVAL_REMINDED, asked, {})
 
 
 def _stated(kind: Kind, asked: Approval, data: dict[str, Any]) -> Fact:

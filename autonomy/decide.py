@@ -7,15 +7,15 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import connection
 from django.db.models import F
-from django.db.models.functions import Now
+from uuid_utils.compat import uuid7
 
 from autonomy import registry, runs
 from autonomy.context import frozen_context
 from autonomy.drafts import RULES, Said, Settled, keep
 from autonomy.errors import NotAdmitted, WrongParameters
-from autonomy.models import DecisionUse, Run, SynthesizerCall
+from autonomy.models import DecisionUse, Run
 from autonomy.propose import check_parameters
 from autonomy.rules.actions import ActionType, Tier, normalise
 from autonomy.rules.proposals import Draft, Refused, Sorted, sort_out
@@ -23,15 +23,30 @@ from autonomy.rules.runs import GateResult, RunStatus, Stage
 from autonomy.runs import Held
 from autonomy.synthesizers.base import Answer, Asked, NoAnswer, Synthesizer, choose
 from autonomy.synthesizers.rules import Rules
+from ledger.clock import clock
 from ledger.errors import Unstatable
 from ledger.rules.canonical import check
 from ledger.scope import tenant_scope
 from perception import tenants
-from perception.models import Account, Signal
+from perception.models import Account
 
 MOST_BYTES, MOST_DEPTH = 32 * 1024, 8
 ASKED_BEFORE = "it was asked before, and is not charged for twice"
 RULED = Rules()
+
+# At most one charged call for each admitted run, ever: the index says so.
+_CALL = """
+INSERT INTO autonomy_synthesizercall
+    (id, tenant_id, run_id, synthesizer, gate_result, charged, called_at, tokens, cost,
+     refused)
+VALUES (%s, %s, %s, %s, %s, %s, statement_timestamp(), 0, 0, '')
+ON CONFLICT DO NOTHING
+"""
+_CALLED = """
+UPDATE autonomy_synthesizercall
+SET finished_at = statement_timestamp(), tokens = %s, cost = %s, refused = %s
+WHERE tenant_id = %s AND id = %s
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +54,9 @@ class Begun:
     """What is asked, and the row that says so; no row where it may not be asked again."""
 
     asked: Asked
-    call: SynthesizerCall | None
+    call: UUID | None
+    # The tenant's types as they were asked about.
+    types: Sequence[ActionType]
 
 
 def decide(held: Held) -> Stage | None:
@@ -49,8 +66,12 @@ def decide(held: Held) -> Stage | None:
     chosen = choose()
     with tenant_scope(held.tenant):
         begun = _begin(held, chosen)
-    if begun is None:
-        return None
+        if begun is None:
+            return None
+        if chosen.name == RULES:
+            # They are asked in this process, and answer at once.
+            said = ask(begun.asked, chosen, timeout=settings.TOOL_TIMEOUT_SECONDS)
+            return _finish(held, begun, said)
     if begun.call is None:
         said = fall_back(begun.asked, f"{chosen.name}: {ASKED_BEFORE}")
     else:
@@ -59,13 +80,18 @@ def decide(held: Held) -> Stage | None:
         return _finish(held, begun, said)
 
 
-def question(run_id: UUID, context: Mapping[str, Any], *, tenant: UUID) -> Asked:
+def question(
+    run_id: UUID,
+    context: Mapping[str, Any],
+    *,
+    tenant: UUID,
+    types: Sequence[ActionType] | None = None,
+) -> Asked:
     """What is asked about a frozen context, of the tenant in scope. Hard stops are not
     offered: nobody may do them.
     """
-    offered = [
-        each for each in registry.all_types() if each.traits.tier != Tier.HARD_STOP
-    ]
+    known = registry.all_types() if types is None else types
+    offered = [each for each in known if each.traits.tier != Tier.HARD_STOP]
     return Asked(
         run_id=run_id,
         tenant=tenant,
@@ -102,22 +128,26 @@ def fall_back(asked: Asked, why: str, tried: Answer | None = None) -> Said:
     return Said(answer, RULES, why)
 
 
-def settle(asked: Asked, said: Said) -> Settled:
+def settle(
+    asked: Asked, said: Said, types: Sequence[ActionType] | None = None
+) -> Settled:
     """Hold an answer against registry, schemas and evidence. Where nothing of it holds,
     the rules take over; what was refused stays on the list.
     """
-    types = {each.key: each for each in registry.all_types()}
-    found = _sorted(asked, said, types)
+    known = {
+        each.key: each for each in (registry.all_types() if types is None else types)
+    }
+    found = _sorted(asked, said, known)
     if found.refused and not found.kept and said.synthesizer != RULES:
         instead = fall_back(
             asked, f"{said.synthesizer}: nothing of its answer holds", said.answer
         )
-        ruled = _sorted(asked, instead, types)
+        ruled = _sorted(asked, instead, known)
         found = Sorted(kept=ruled.kept, refused=(*found.refused, *ruled.refused))
         said = instead
     kept = rank(found.kept, asked.context)
     return Settled(
-        asked=asked, said=said, kept=kept, refused=found.refused, types=types
+        asked=asked, said=said, kept=kept, refused=found.refused, types=known
     )
 
 
@@ -167,56 +197,51 @@ def _begin(held: Held, chosen: Synthesizer) -> Begun | None:
     context = row["context"] or {}
     if "signals" not in context:
         context = _freeze(held, more=context)
-    lease = timedelta(seconds=settings.LEASE_SECONDS)
-    if not rows.update(context=context, lease_until=Now() + lease):
-        return None
-    asked = question(held.id, context, tenant=held.tenant)
-    return Begun(asked=asked, call=_call(held, chosen))
+    if chosen.name != RULES:
+        # Asking takes its time: what is asked about is kept before, and the lease begins
+        # anew. The rules answer at once.
+        until = clock() + timedelta(seconds=settings.LEASE_SECONDS)
+        if not runs.keep(held, context=context, lease_until=until):
+            return None
+    types = registry.all_types()
+    asked = question(held.id, context, tenant=held.tenant, types=types)
+    return Begun(asked=asked, call=_call(held, chosen), types=types)
 
 
 def _freeze(held: Held, *, more: Mapping[str, Any]) -> dict[str, Any]:
     account = Account.objects.get(tenant_id=held.tenant, pk=held.account)
-    signal = (
-        Signal.objects.filter(tenant_id=held.tenant, pk=held.signal).first()
-        if held.signal
-        else None
+    return frozen_context(
+        account, held.signal, now=held.at, trigger=held.trigger, more=more
     )
-    return frozen_context(account, signal, now=held.at, trigger=held.trigger, more=more)
 
 
-def _call(held: Held, chosen: Synthesizer) -> SynthesizerCall | None:
+def _call(held: Held, chosen: Synthesizer) -> UUID | None:
     """The row of this call; none where a charged one went out already."""
-    call = SynthesizerCall(
-        tenant_id=held.tenant,
-        run_id=held.id,
-        synthesizer=chosen.name,
-        gate_result=GateResult.ALLOW.value,
-        charged=chosen.charged,
-        called_at=Now(),
-    )
-    try:
-        with transaction.atomic():
-            call.save(force_insert=True)
-    except IntegrityError:
-        return None
-    return call
+    id_, allowed = uuid7(), GateResult.ALLOW.value
+    named = (id_, held.tenant, held.id)
+    with connection.cursor() as cursor:
+        cursor.execute(_CALL, [*named, chosen.name, allowed, chosen.charged])
+        return id_ if cursor.rowcount else None
 
 
 def _finish(held: Held, begun: Begun, said: Said) -> Stage | None:
     """Count what it took, whatever came of it; keep what holds, if the run is still ours."""
     if begun.call is not None:
         answer = said.answer
-        SynthesizerCall.objects.filter(tenant_id=held.tenant, pk=begun.call.pk).update(
-            finished_at=Now(),
-            tokens=answer.tokens,
-            cost=answer.cost,
-            refused=said.fallback[:300],
-        )
+        taken = (answer.tokens, answer.cost, said.fallback[:300])
+        with connection.cursor() as cursor:
+            cursor.execute(_CALLED, (*taken, held.tenant, begun.call))
         if answer.tokens or answer.cost:
             _count(held, answer)
-    settled = settle(begun.asked, said)
-    stated = settled.stated()
-    if not runs.move(held, RunStatus.DECIDED, Stage.APPROVE, decided=stated):
+    settled = settle(begun.asked, said, begun.types)
+    moved = runs.move(
+        held,
+        RunStatus.DECIDED,
+        Stage.APPROVE,
+        decided=settled.stated(),
+        context=begun.asked.context,
+    )
+    if not moved:
         return None
     keep(held, settled, now=held.at)
     return Stage.APPROVE

@@ -26,7 +26,7 @@ from autonomy.propose import check_parameters, known_type
 from autonomy.rules.approvals import is_mixed, risk_of
 from autonomy.rules.recheck import objections
 from autonomy.rules.verdict import Decision, Judgement, Layer
-from ledger.record import Fact, Secret, record_all
+from ledger.record import SYSTEM, Fact, Secret, record_all
 from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant
 from perception.members import find_member, person_acting
@@ -70,7 +70,7 @@ def approve(id_: UUID, *, by: Caller, payload_hash: str | None = None) -> Decide
     _insist_on_running(judged)
     found = objections(asked.verdict.layers, judged.verdict, source="HUMAN")
     if found:
-        return _moved(asked, intent, found)
+        return _moved(asked, intent, found, at=judged.answer.at)
     at = judged.answer.at
     permit = permits.draw_up(
         intent, asked.verdict, judged.answer, receipt=None, approved_by=by.membership
@@ -124,6 +124,7 @@ def edit(id_: UUID, parameters: Mapping[str, Any], *, by: Caller) -> Decided:
     intent.save(update_fields=["parameters"])
     stated = [
         _edited(asked, intent, by, change),
+        asking.withdrawn(asked, "EDITED", by=person_acting(by)),
         deciding.outcome(asked, "IDEA_EDITED", "", at),
     ]
     record_all(stated, now=at)
@@ -200,9 +201,12 @@ def _insist_on_running(judged: Judged) -> None:
             raise Stopped("Decide when it is released.")
 
 
-def _moved(asked: Approval, intent: Intent, found: list[Judgement]) -> Decided:
+def _moved(
+    asked: Approval, intent: Intent, found: list[Judgement], *, at: datetime
+) -> Decided:
     """What was approved is no longer what stands: judged again, it is asked anew."""
     asking.withdraw(intent.id)
+    record_all([asking.withdrawn(asked, found[0].reason, by=SYSTEM)], now=at)
     _insist_on_running(judge_again(intent, is_first=False))
     why = found[0].explanation
     blocked = intent.status == Intent.Status.BLOCKED

@@ -10,10 +10,11 @@ from autonomy.context import for_the_record, is_from_outside
 from autonomy.models import Intent
 from autonomy.permits import digest
 from autonomy.propose import proposed
+from autonomy.rows import Writes
 from autonomy.rules.actions import ActionType
 from autonomy.rules.proposals import Draft, Refused
 from autonomy.synthesizers.base import Answer, Asked
-from ledger.record import Actor, Fact, record_all
+from ledger.record import Actor, Fact
 from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant
 
@@ -81,10 +82,10 @@ def keep(run: Started, settled: Settled, *, now: datetime) -> list[Intent]:
     """Keep the proposals as intents that nobody has judged yet, and state everything,
     in the transaction at hand.
     """
-    intents = Intent.objects.bulk_create(
+    intents = [
         _intent(run, settled, draft, place, now)
         for place, draft in enumerate(settled.kept, start=1)
-    )
+    ]
     by = Actor(type="system", id=f"synthesizer.{settled.said.synthesizer}")
     subjects = {"run": run.id, "account": settled.asked.account}
     if settled.asked.context["signal"]:
@@ -103,7 +104,7 @@ def keep(run: Started, settled: Settled, *, now: datetime) -> list[Intent]:
         facts.append(
             Fact(kind=Kind.PROPOSAL_REFUSED, by=by, subjects=subjects, data=said)
         )
-    record_all(facts, now=now)
+    Writes().insert(*intents).state(facts, now=now).send()
     return intents
 
 

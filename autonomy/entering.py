@@ -4,10 +4,11 @@ from collections.abc import Collection
 from uuid import UUID
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import connection
 
 from autonomy.rules.runs import RunStatus, Stage
 from autonomy.rules.triggers import OF_SIGNAL, trigger_of
+from autonomy.waking import wake as wake
 from ledger.scope import current_tenant, system_scope, tenant_scope
 from perception.errors import TooBusy
 from perception.rules.signals import MAX_CHAIN, SILENT
@@ -15,7 +16,6 @@ from perception.rules.signals import MAX_CHAIN, SILENT
 # Signals of one tenant that one transaction takes along.
 AT_ONCE = 1000
 BUSY_FOR = 5
-CHANNEL = "autonomy_work"
 
 # What others are entering is theirs. Echoes are marked too: they have been seen.
 _ENTER = """
@@ -48,8 +48,18 @@ WITH waiting AS (
 SELECT count(*) FROM made
 """
 
+# One step of the index for each tenant, however much each has.
 _TENANTS = """
-SELECT DISTINCT tenant_id FROM perception_signal WHERE entered_at IS NULL
+WITH RECURSIVE waiting AS (
+    (SELECT tenant_id FROM perception_signal WHERE entered_at IS NULL
+     ORDER BY tenant_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT s.tenant_id FROM perception_signal s
+            WHERE s.tenant_id > w.tenant_id AND s.entered_at IS NULL
+            ORDER BY s.tenant_id LIMIT 1)
+    FROM waiting w WHERE w.tenant_id IS NOT NULL
+)
+SELECT tenant_id FROM waiting WHERE tenant_id IS NOT NULL
 """
 
 _FULL = """
@@ -86,16 +96,6 @@ def insist_on_room() -> None:
         cursor.execute(_FULL, [str(current_tenant()), settings.MAX_BACKLOG])
         if cursor.rowcount:
             raise TooBusy(wait=BUSY_FOR)
-
-
-def wake() -> None:
-    """Tell whoever listens that there is work; they look by themselves too."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(f"NOTIFY {CHANNEL}")
-    except (DatabaseError, InterfaceError):
-        # What was committed stays: the next look finds it.
-        return
 
 
 def _enter(*, limit: int, ids: Collection[str] | None) -> int:

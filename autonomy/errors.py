@@ -57,10 +57,6 @@ class NotEngaged(AutonomyError):
     """This kill switch is not engaged."""
 
 
-class BudgetSpent(AutonomyError):
-    """A budget that applies is used up."""
-
-
 class NoPermit(AutonomyError):
     """There is no valid permit for this action."""
 

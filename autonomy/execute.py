@@ -8,13 +8,17 @@ from uuid_utils.compat import uuid7
 from autonomy import approve, asking, budget, permits, switchboard
 from autonomy.errors import NoPermit
 from autonomy.facts import Answer, read
-from autonomy.models import Execution, Intent, Permit
+from autonomy.models import Approval, Execution, Intent, Permit
+from autonomy.rows import Writes
+from autonomy.rules.approvals import Hindrance, Standing, hindrance, required_role
 from autonomy.rules.facts import BudgetLine
-from autonomy.rules.recheck import objections
+from autonomy.rules.recheck import GONE, LOST_RIGHT, Lapsed, objections
 from autonomy.rules.verdict import Decision, Judgement, Verdict, lowest
 from ledger.record import Actor, Fact, record_all
 from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant
+from perception.models import Membership
+from perception.rules.roles import Role
 
 EXPIRED = Intent.Status.EXPIRED
 
@@ -25,6 +29,24 @@ class Start:
 
     execution: Execution | None
     reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Objects:
+    """What stands in the way of a start: of the layers, and of the approval itself."""
+
+    layers: list[Judgement]
+    approval: Lapsed | None
+
+    @property
+    def reason(self) -> str:
+        if self.layers or self.approval is None:
+            return lowest(self.layers).reason
+        return self.approval.reason
+
+    def stated(self) -> list[dict[str, str]]:
+        lapsed = [self.approval.stated()] if self.approval else []
+        return [*(each.stated() for each in self.layers), *lapsed]
 
 
 def start(intent: UUID) -> Start:
@@ -52,8 +74,10 @@ def start(intent: UUID) -> Start:
     renewed, stated = _renewed(held, permit, answer)
     verdict = approve.judge_on(renewed)
     found = objections(permit.verdict.layers, verdict, source=str(permit.source))
-    if found:
-        return _sent_back(held, permit, renewed, verdict, found, stated)
+    lapsed = _lapsed(permit, answer)
+    if found or lapsed:
+        objects = Objects(layers=found, approval=lapsed)
+        return _sent_back(held, permit, renewed, verdict, objects, stated)
     return _started(held, permit, answer, stated)
 
 
@@ -75,6 +99,39 @@ def _permit(intent: Intent) -> Permit | None:
         )
         .first()
     )
+
+
+def _lapsed(permit: Permit, answer: Answer) -> Lapsed | None:
+    """Whether the person who approved it could not do so now; policy asks nobody."""
+    if permit.approved_by_id is None:
+        return None
+    members = Membership.objects.select_related("person")
+    member = members.get(tenant_id=current_tenant(), pk=permit.approved_by_id)
+    if not (member.is_active and member.person.is_active):
+        return GONE
+    needed = required_role(answer.facts).value
+    standing = Standing(
+        role=Role(member.role),
+        owns_account=answer.seller == member.id,
+        is_assigned=False,
+        is_author=False,
+    )
+    found = hindrance(needed, standing, four_eyes=False)
+    if found is Hindrance.NOT_YOURS and _was_handed(permit, member.id):
+        standing = replace(standing, is_assigned=True)
+        found = hindrance(needed, standing, four_eyes=False)
+    return LOST_RIGHT if found else None
+
+
+def _was_handed(permit: Permit, member: UUID) -> bool:
+    """Whether the decision was delegated to whoever took it."""
+    return Approval.objects.filter(
+        tenant_id=current_tenant(),
+        intent_id=permit.intent_id,
+        status=Approval.Status.APPROVED,
+        decided_by_id=member,
+        assigned_to_id=member,
+    ).exists()
 
 
 def _renewed(
@@ -109,8 +166,7 @@ def _started(
 ) -> Start:
     automatic = permit.source == Permit.Source.POLICY
     permit.spent_at = answer.at
-    permit.save(update_fields=["spent_at"])
-    execution = Execution.objects.create(
+    execution = Execution(
         tenant_id=current_tenant(),
         intent=intent,
         permit=permit,
@@ -124,7 +180,7 @@ def _started(
         approval_source=permit.source,
         started_at=answer.at,
     )
-    _move(intent, Intent.Status.EXECUTING, answer)
+    writes = Writes().update(permit, "spent_at").insert(execution)
     subjects = {
         "account": intent.account_id,
         "intent": intent.id,
@@ -140,7 +196,8 @@ def _started(
         Fact(kind=Kind.PERMIT_SPENT, subjects={**subjects, "permit": permit.id}),
         Fact(kind=Kind.EXECUTION_STARTED, subjects=subjects, data=data),
     ]
-    record_all(stated, now=answer.at)
+    writes.state(stated, now=answer.at)
+    _move(intent, Intent.Status.EXECUTING, answer, writes)
     return Start(execution=execution, reason="")
 
 
@@ -149,7 +206,7 @@ def _sent_back(
     permit: Permit,
     answer: Answer,
     verdict: Verdict,
-    found: list[Judgement],
+    found: Objects,
     stated: list[Fact],
 ) -> Start:
     """What no longer holds goes back to a person, with the difference shown."""
@@ -159,8 +216,10 @@ def _sent_back(
     status = Intent.Status.BLOCKED if blocked else Intent.Status.AWAITING_APPROVAL
     stated.append(_judged_again(intent, verdict, answer, found))
     if not blocked:
-        stated.append(asking.open_for(intent, row, answer))
-    return _withdrawn(intent, permit, answer, status, lowest(found).reason, stated)
+        asked = asking.open_for(intent, row, answer)
+        data = {**asked.data, "reason": found.reason}
+        stated.append(replace(asked, data=data))
+    return _withdrawn(intent, permit, answer, status, found.reason, stated)
 
 
 def _withdrawn(
@@ -185,8 +244,8 @@ def _ended(
 ) -> Start:
     """Nothing starts; what was taken from budgets comes back."""
     intent.due_at = intent.dispatched_at = None
-    intent.save(update_fields=["due_at", "dispatched_at"])
-    _move(intent, status, answer)
+    writes = Writes().update(intent, "due_at", "dispatched_at")
+    _move(intent, status, answer, writes)
     if (receipt := budget.give_back(intent.id)) is not None:
         stated.append(_returned(intent, receipt, reason))
     record_all(stated, now=answer.at)
@@ -206,7 +265,7 @@ def _returned(intent: Intent, receipt: UUID, reason: str) -> Fact:
 
 
 def _judged_again(
-    intent: Intent, verdict: Verdict, answer: Answer, found: list[Judgement]
+    intent: Intent, verdict: Verdict, answer: Answer, found: Objects
 ) -> Fact:
     return Fact(
         kind=Kind.INTENT_JUDGED,
@@ -216,11 +275,13 @@ def _judged_again(
             **verdict.stated(),
             "facts": answer.facts.sealed(),
             "epoch": answer.epoch,
-            "no_longer_holds": [each.stated() for each in found],
+            "no_longer_holds": found.stated(),
         },
     )
 
 
-def _move(intent: Intent, status: Intent.Status, answer: Answer) -> None:
+def _move(
+    intent: Intent, status: Intent.Status, answer: Answer, writes: Writes
+) -> None:
     intent.status, intent.updated_at = status, answer.at
-    intent.save(update_fields=["status", "updated_at"])
+    writes.update(intent, "status", "updated_at").send()

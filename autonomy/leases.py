@@ -3,6 +3,7 @@
 from datetime import timedelta
 from uuid import UUID
 
+from django.db import InterfaceError, OperationalError
 from django.db.models import F, Q, QuerySet
 
 from autonomy.models import Intent
@@ -54,8 +55,19 @@ def let_go(intent: Intent, *, pause: timedelta, counts: bool, error: str) -> boo
     )
 
 
-def put_off(id_: UUID, refusal: NotNow, *, tenant: UUID) -> None:
-    """Come back later to what nobody holds; a crowd comes back one after the other."""
+def count(id_: UUID) -> None:
+    """Count an attempt before it begins, so that it stays counted whatever happens."""
+    rows = Intent.objects.filter(
+        tenant_id=current_tenant(), pk=id_, status=Intent.Status.APPROVED
+    )
+    rows.update(attempts=F("attempts") + 1)
+
+
+def put_off(id_: UUID, refusal: NotNow, *, tenant: UUID, counted: bool = False) -> None:
+    """Come back later to what nobody holds; a crowd comes back one after the other.
+
+    Having to wait is no attempt.
+    """
     with tenant_scope(tenant):
         until = refusal.until
         if refusal.every:
@@ -63,21 +75,30 @@ def put_off(id_: UUID, refusal: NotNow, *, tenant: UUID) -> None:
                 tenant_id=tenant, status=Intent.Status.APPROVED, due_at__gt=Clock()
             )
             until += min(LONGEST_QUEUE, ahead.count() * refusal.every)
-        _unheld(id_).update(due_at=until, dispatched_at=None, lease_until=None)
+        _unheld(id_).update(
+            attempts=F("attempts") - int(counted),
+            due_at=until,
+            dispatched_at=None,
+            lease_until=None,
+            error=refusal.detail[:LONGEST_ERROR],
+        )
 
 
-def stumble(id_: UUID, error: Exception, *, tenant: UUID) -> None:
+def stumble(
+    id_: UUID, error: Exception, *, tenant: UUID, counted: bool = False
+) -> None:
     """Something broke before anything was done: count it, and come back later.
 
-    An approved act ends with its permit, at the latest.
+    A database that is away is no fault of the act, and no attempt.
     """
+    tried = not isinstance(error, OperationalError | InterfaceError)
     with tenant_scope(tenant):
         held = _unheld(id_).first()
         if held is None:
             return
         pause = min(LONGEST_PAUSE, 2.0 ** min(held.attempts, 12))
         _unheld(id_).update(
-            attempts=F("attempts") + 1,
+            attempts=F("attempts") + int(tried) - int(counted),
             due_at=clock() + timedelta(seconds=pause),
             dispatched_at=None,
             lease_until=None,

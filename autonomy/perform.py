@@ -15,21 +15,23 @@ from uuid import UUID
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from autonomy import leases, switchboard
+from autonomy import giving_up, leases, switchboard
 from autonomy.execute import start
 from autonomy.models import Execution, Intent, Tool
 from autonomy.propose import known_type
 from autonomy.rules import answers
 from autonomy.rules.answers import Course, Meaning, Said, Step
+from autonomy.rules.switches import STOPPED
 from autonomy.settle import End, finish
 from autonomy.tools import binding, http, internal
-from autonomy.tools.base import Act
+from autonomy.tools.base import Act, Clock
 from ledger.clock import clock
 from ledger.scope import current_tenant, tenant_scope
 from perception import guards
 from perception.errors import NotNow
 
 WAITS = "WAITS"
+COUNTED = "COUNTED"
 NOTHING = "NOTHING"
 # How often what a switch stopped looks whether it was released.
 STOPPED_FOR = timedelta(seconds=5)
@@ -47,6 +49,8 @@ class Limits:
 
     lease: float
     most: int
+    # Whether this attempt was counted, and committed, before it began.
+    counted: bool = False
 
     def span(self, tool: Tool) -> timedelta:
         """A lease outlives what happens under it: half of it, and the call."""
@@ -86,13 +90,17 @@ def perform(
     try:
         with tenant_scope(tenant):
             claim = _taken(intent, limits, since)
+        if claim == COUNTED:
+            limits = replace(limits, counted=True)
+            with tenant_scope(tenant):
+                claim = _taken(intent, limits, since)
     except NotNow as refusal:
         # Everything was taken back: a permit, a claim, a place in the budget.
-        leases.put_off(intent, refusal, tenant=tenant)
+        leases.put_off(intent, refusal, tenant=tenant, counted=limits.counted)
         return WAITS
     except Exception as error:
         with suppress(DatabaseError):
-            leases.stumble(intent, error, tenant=tenant)
+            leases.stumble(intent, error, tenant=tenant, counted=limits.counted)
         raise
     if isinstance(claim, str):
         return claim
@@ -108,7 +116,8 @@ def perform(
 
 
 def _taken(id_: UUID, limits: Limits, since: float) -> Claim | str:
-    held = Intent.objects.filter(tenant_id=current_tenant(), pk=id_).first()
+    rows = Intent.objects.filter(tenant_id=current_tenant(), pk=id_)
+    held = rows.annotate(read_at=Clock()).first()
     match held.status if held else None:
         case Intent.Status.APPROVED:
             return _begun(held, limits, since)
@@ -120,9 +129,11 @@ def _taken(id_: UUID, limits: Limits, since: float) -> Claim | str:
 
 def _begun(held: Any, limits: Limits, since: float) -> Claim | str:
     """Spend the permit and start. The house's own tools end it here."""
-    now = clock()
+    now = held.read_at
     if held.due_at is not None and held.due_at > now:
         return WAITS
+    if held.attempts and not limits.counted:
+        return _counted(held, limits, now)
     action = known_type(held.action_type)
     if tool := binding.outside(action.traits.tool if action else ""):
         guards.look(tool, now=now)
@@ -130,7 +141,7 @@ def _begun(held: Any, limits: Limits, since: float) -> Claim | str:
     execution = started.execution
     if execution is None:
         if started.reason == "STOPPED":
-            raise NotNow(now + STOPPED_FOR)
+            raise NotNow(now + STOPPED_FOR, STOPPED)
         return started.reason
     tool = binding.outside(execution.tool)
     if tool is None:
@@ -140,6 +151,14 @@ def _begun(held: Any, limits: Limits, since: float) -> Claim | str:
         raise NotNow(now + STOPPED_FOR)
     execution.intent = fresh
     return _ready(execution, tool, limits, since)
+
+
+def _counted(held: Any, limits: Limits, now: datetime) -> str:
+    """It failed before, or whoever had it vanished: from now on claims count."""
+    if held.attempts >= limits.most:
+        return giving_up.give_up(held.id, most=limits.most, at=now)
+    leases.count(held.id)
+    return COUNTED
 
 
 def _done_here(execution: Execution) -> str:
@@ -176,7 +195,7 @@ def _resumed(held: Any, limits: Limits, since: float) -> Claim | str:
     if step is not Step.AGAIN or tool is None:
         return _ended(execution, step, said, execution.outcome or {})
     if switchboard.is_stopped(execution):
-        raise NotNow(clock() + STOPPED_FOR)
+        raise NotNow(clock() + STOPPED_FOR, STOPPED)
     return _ready(execution, tool, limits, since)
 
 

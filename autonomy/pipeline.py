@@ -9,6 +9,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 import structlog
+from django.conf import settings
 from django.db import DatabaseError, connection
 
 from autonomy import admission, decide, runs
@@ -34,8 +35,7 @@ def walk(run: UUID, stage: Stage, *, tenant: UUID, may: May) -> None:
             _failed(held, error)
             raise
         if following is not None and not may(following):
-            with tenant_scope(tenant):
-                runs.let_go(held)
+            _hand_over(held, following)
             following = None
 
 
@@ -74,15 +74,18 @@ def _decide(held: Held) -> Stage | None:
 
 def _approve(held: Held) -> Stage | None:
     """Every layer on every proposal; each commits for itself, as each takes budgets."""
-    for intent in _unjudged(held):
+    is_last = False
+    while not is_last:
         with tenant_scope(held.tenant):
-            found = Intent.objects.select_for_update().filter(
-                tenant_id=held.tenant, pk=intent, judged_at=None
-            )
-            if (proposal := found.first()) is not None:
-                approve(proposal)
-    with tenant_scope(held.tenant):
-        runs.move(held, RunStatus.DONE, Stage.EXECUTE)
+            unjudged = _unjudged(held)
+            is_last = len(unjudged) < 2
+            if is_last:
+                # Before the budget, as others wait for its rows from then on.
+                runs.move(held, RunStatus.DONE, Stage.EXECUTE)
+            if unjudged:
+                # Whoever walks does it next; nobody else need be sent.
+                unjudged[0].dispatched_at = held.at
+                approve(unjudged[0])
     return Stage.EXECUTE
 
 
@@ -91,12 +94,28 @@ def _execute(held: Held) -> Stage | None:
     return None
 
 
-def _unjudged(held: Held) -> list[UUID]:
+def _hand_over(held: Held, following: Stage) -> None:
+    """Let somebody else go on. The rest of a literal chain is on its way already; what
+    follows a stride, the relay sends.
+    """
     with tenant_scope(held.tenant):
-        proposals = Intent.objects.filter(
-            tenant_id=held.tenant, run_id=held.id, judged_at=None
-        )
-        return list(proposals.order_by("rank").values_list("id", flat=True))
+        if settings.SPINE_STRIDE is not None:
+            runs.let_go(held, sent_at=held.at)
+            return
+        runs.let_go(held)
+        if following is Stage.EXECUTE:
+            approved = Intent.objects.filter(
+                tenant_id=held.tenant, run_id=held.id, status=Intent.Status.APPROVED
+            )
+            approved.update(dispatched_at=None)
+
+
+def _unjudged(held: Held) -> list[Intent]:
+    """The run's proposals without a verdict, for this transaction alone."""
+    proposals = Intent.objects.select_for_update().filter(
+        tenant_id=held.tenant, run_id=held.id, judged_at=None
+    )
+    return list(proposals.order_by("rank"))
 
 
 def _failed(held: Held, error: Exception) -> None:

@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,7 @@ class Source:
             "tests": [asdict(case) for case in self.tests],
         }
 
-    @property
+    @cached_property
     def version(self) -> str:
         return "sha256:" + hashlib.sha256(canonical(self.plain())).hexdigest()
 

@@ -6,6 +6,7 @@ from uuid import UUID
 import orjson
 from django.db import connection
 
+_KNOWN = "SELECT autonomy_context(%s, %s, %s, %s, %s, %s, %s)::text"
 _READ = "SELECT autonomy_read(%s, %s, %s, %s, %s, %s, %s)::text"
 
 
@@ -24,5 +25,16 @@ def read_rows(
     ids = [str(id_) if id_ else None for id_ in named]
     with connection.cursor() as cursor:
         cursor.execute(_READ, [*ids, action_type, is_scheduled])
+        found: dict[str, Any] = orjson.loads(cursor.fetchone()[0])
+    return found
+
+
+def read_known(
+    *, tenant: UUID, account: UUID, signal: UUID | None, most: tuple[int, int, int, int]
+) -> dict[str, Any]:
+    """What a frozen context is made of; `most`: people, signals, what was lately, fields."""
+    ids = [str(tenant), str(account), str(signal) if signal else None]
+    with connection.cursor() as cursor:
+        cursor.execute(_KNOWN, [*ids, *most])
         found: dict[str, Any] = orjson.loads(cursor.fetchone()[0])
     return found

@@ -3,18 +3,47 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
 
 from autonomy.entering import enter_waiting
+from autonomy.rules.flow import Seen, room_after
 from autonomy.rules.runs import Stage
 from ledger.scope import system_scope
+
+# A later version's stages are for its own relay to send.
+KNOWN = frozenset(Stage)
 
 _BUSY = "SELECT autonomy_busy_tenants()"
 _RUNS = "SELECT * FROM autonomy_send_runs(%s::uuid[], %s, %s)"
 _INTENTS = "SELECT * FROM autonomy_send_intents(%s::uuid[], %s, %s)"
+
+# What is sent and that nobody has taken up, within the windows of these tenants.
+_SEEN = """
+SELECT count(*) FILTER (WHERE waits),
+       coalesce(extract(epoch FROM clock_timestamp() - percentile_disc(0.5)
+           WITHIN GROUP (ORDER BY dispatched_at) FILTER (WHERE waits)), 0),
+       coalesce(bool_or(place >= %(each)s), false)
+FROM unnest(%(tenants)s::uuid[]) AS t(id), LATERAL (
+    (SELECT dispatched_at, row_number() OVER (ORDER BY due_at) AS place,
+            dispatched_at IS NOT NULL
+            AND (lease_until IS NULL OR lease_until < clock_timestamp()) AS waits
+     FROM autonomy_run
+     WHERE tenant_id = t.id AND due_at <= clock_timestamp()
+       AND status IN ('RECEIVED', 'TRIGGERED', 'DEFERRED', 'DECIDED')
+     ORDER BY due_at LIMIT %(each)s)
+    UNION ALL
+    (SELECT dispatched_at, row_number() OVER (ORDER BY due_at) AS place,
+            dispatched_at IS NOT NULL
+            AND (lease_until IS NULL OR lease_until < clock_timestamp()) AS waits
+     FROM autonomy_intent
+     WHERE tenant_id = t.id AND due_at <= clock_timestamp()
+       AND status IN ('APPROVED', 'EXECUTING')
+     ORDER BY due_at LIMIT %(each)s)) AS w
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,12 +59,16 @@ class Sent:
 class Relay:
     """Sends what is due. Any number may run: each row is sent by one of them.
 
-    The turn of tenants is all that it remembers, and that only makes it fairer.
+    The turn of tenants, and how much hands take up soon, is all that it remembers, and
+    that only makes it fairer. `room`: how much it sends at first.
     """
 
-    def __init__(self, publish: Callable[[Sent], None]) -> None:
+    def __init__(
+        self, publish: Callable[[Sent], None], *, room: int | None = None
+    ) -> None:
         self.publish = publish
         self.turn: deque[UUID] = deque()
+        self.room = room or settings.IN_FLIGHT
 
     def round(self) -> int:
         """Send what is due and has room; return how much that was."""
@@ -45,8 +78,8 @@ class Relay:
             tenants = self._in_turn([row[0] for row in cursor.fetchall()])
             if not tenants:
                 return 0
-            room = max(1, settings.IN_FLIGHT // len(tenants))
-            each = min(room, settings.IN_FLIGHT_PER_TENANT)
+            self._look(cursor, tenants)
+            each = self._each(tenants)
             again = settings.LEASE_SECONDS / 2
             cursor.execute(_INTENTS, [tenants, each, again])
             sent = [
@@ -57,11 +90,25 @@ class Relay:
             sent += [
                 Sent(tenant=tenant, stage=Stage(stage), run=run)
                 for run, tenant, stage in cursor.fetchall()
+                if stage in KNOWN
             ]
         # Only now: a message that comes before its commit would find nothing to take.
         for message in mixed(sent):
             self.publish(message)
         return len(sent)
+
+    def _look(self, cursor: Any, tenants: Sequence[str]) -> None:
+        """Make room for what hands take up soon."""
+        given = {"tenants": list(tenants), "each": self._each(tenants)}
+        cursor.execute(_SEEN, given)
+        waiting, age, full = cursor.fetchone()
+        seen = Seen(waiting=waiting, age=float(age), full=full)
+        self.room = room_after(self.room, seen, most=settings.IN_FLIGHT)
+
+    def _each(self, tenants: Sequence[str]) -> int:
+        """The window of each of them."""
+        room = max(1, self.room // len(tenants))
+        return min(room, settings.IN_FLIGHT_PER_TENANT)
 
     def _in_turn(self, busy: Sequence[UUID]) -> list[str]:
         """The tenants whose turn it is, at most as many as there is room for."""

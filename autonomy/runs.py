@@ -1,5 +1,6 @@
 """Runs: claimed with a fence, moved by it, parked when they fail too often."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from autonomy.models import Run
+from autonomy.rows import Writes
 from autonomy.rules.runs import TERMINAL, RunStatus, Stage
 from ledger.record import SYSTEM, Actor, Fact, record
 from ledger.rules.kinds import Kind
@@ -75,8 +77,16 @@ def claim(run: UUID, stage: Stage, *, tenant: UUID) -> Held | None:
     )
 
 
-def move(held: Held, status: RunStatus, stage: Stage, **more: Any) -> bool:
-    """Move a held run on; False where somebody else took it meanwhile.
+def move(
+    held: Held,
+    status: RunStatus,
+    stage: Stage,
+    *,
+    after: Writes | None = None,
+    **more: Any,
+) -> bool:
+    """Move a held run on; False where somebody else took it meanwhile. `after`: what is
+    written in the same breath before it.
 
     What goes on stays under the lease, for the next stage; what ends lets go.
     """
@@ -90,14 +100,19 @@ def move(held: Held, status: RunStatus, stage: Stage, **more: Any) -> bool:
         **({"lease_until": None, "dispatched_at": None} if ended else {}),
         **more,
     }
-    rows = Run.objects.filter(tenant_id=held.tenant, pk=held.id, fence=held.fence)
-    return bool(rows.update(**values))
+    return _write(held, values, after or Writes())
 
 
-def let_go(held: Held) -> None:
-    """Hand a run back, so that it is sent on from its stage."""
-    rows = Run.objects.filter(tenant_id=held.tenant, pk=held.id, fence=held.fence)
-    rows.update(lease_until=None, dispatched_at=None)
+def keep(held: Held, **values: Any) -> bool:
+    """Write down what a stage found before it ends; False as above."""
+    return _write(held, values, Writes())
+
+
+def let_go(held: Held, *, sent_at: datetime | None = None) -> None:
+    """Hand a run back, so that it is sent on from its stage: at once, where nothing that
+    was sent leads on.
+    """
+    _write(held, {"lease_until": None, "dispatched_at": sent_at}, Writes())
 
 
 def put_off(held: Held, *, error: str) -> None:
@@ -138,6 +153,21 @@ def retry(run: Run, *, by: Actor, now: datetime) -> bool:
         )
         record(fact, now=now)
     return bool(moved)
+
+
+def _write(held: Held, values: Mapping[str, Any], writes: Writes) -> bool:
+    """Write columns of a run that is still held; False where it is not."""
+    changes = ", ".join(f"{name} = %s" for name in values)
+    plain = [
+        orjson.dumps(value).decode() if isinstance(value, dict) else value
+        for value in values.values()
+    ]
+    writes.add(
+        f"UPDATE autonomy_run SET {changes} "  # noqa: S608  names of columns
+        "WHERE tenant_id = %s AND id = %s AND fence = %s",
+        [*plain, held.tenant, held.id, held.fence],
+    )
+    return writes.send() > 0
 
 
 def _state_parked(run: UUID, account: UUID, row: dict[str, Any]) -> None:

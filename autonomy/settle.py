@@ -6,9 +6,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
+
 from autonomy.errors import NotInDoubt
-from autonomy.models import Execution, Intent, Outcome, Run
-from ledger.record import SYSTEM, Actor, Fact, record_all
+from autonomy.models import Execution, Intent, Outcome
+from autonomy.rows import Writes
+from ledger.record import SYSTEM, Actor, Fact
 from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant, tenant_scope
 from perception.models import Signal
@@ -20,6 +23,17 @@ KINDS = {
     Execution.Status.FAILED: Kind.EXECUTION_FAILED,
     Execution.Status.IN_DOUBT: Kind.EXECUTION_DOUBTED,
 }
+
+_FINISH = """
+UPDATE autonomy_intent SET status = %s, error = %s, updated_at = %s,
+    lease_until = NULL, due_at = NULL, dispatched_at = NULL
+WHERE tenant_id = %s AND id = %s AND status = 'EXECUTING' AND fence = %s
+"""
+_DEPTH = """
+SELECT s.depth FROM autonomy_run r
+JOIN perception_signal s ON s.tenant_id = r.tenant_id AND s.id = r.signal_id
+WHERE r.tenant_id = %s AND r.id = %s
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,23 +50,14 @@ class End:
 
 def finish(execution: Execution, end: End, *, fence: int, at: datetime) -> bool:
     """Record how an act under way ended; False where somebody else holds it now."""
-    moved = Intent.objects.filter(
-        tenant_id=current_tenant(),
-        pk=execution.intent_id,
-        status=Intent.Status.EXECUTING,
-        fence=fence,
-    ).update(
-        status=Intent.Status(end.status.value),
-        error=end.error[:LONGEST_ERROR],
-        lease_until=None,
-        due_at=None,
-        dispatched_at=None,
-        updated_at=at,
-    )
-    if not moved:
-        return False
-    _end(execution, end, at=at)
-    _state(execution, KINDS[end.status], end, at=at)
+    named = (current_tenant(), execution.intent_id, fence)
+    with connection.cursor() as cursor:
+        said = (end.status.value, end.error[:LONGEST_ERROR], at)
+        cursor.execute(_FINISH, (*said, *named))
+        if not cursor.rowcount:
+            return False
+    writes = _end(execution, end, at=at)
+    _state(execution, KINDS[end.status], end, writes, at=at)
     return True
 
 
@@ -82,8 +87,8 @@ def settle(
         by=by,
         said={"done": done, "note": note},
     )
-    _end(held, end, at=now)
-    _state(held, Kind.EXECUTION_SETTLED, end, at=now)
+    writes = _end(held, end, at=now)
+    _state(held, Kind.EXECUTION_SETTLED, end, writes, at=now)
     return held
 
 
@@ -108,18 +113,19 @@ def settle_by_lookup(
     return True
 
 
-def _end(execution: Execution, end: End, *, at: datetime) -> None:
+def _end(execution: Execution, end: End, *, at: datetime) -> Writes:
     execution.status = end.status
     if end.status is not Execution.Status.IN_DOUBT:
         execution.finished_at = at
     execution.outcome, execution.attempts = dict(end.outcome), end.attempts
     execution.error = end.error[:LONGEST_ERROR]
-    execution.save(
-        update_fields=["status", "finished_at", "outcome", "attempts", "error"]
-    )
+    ended = ("status", "finished_at", "outcome", "attempts", "error")
+    return Writes().update(execution, *ended)
 
 
-def _state(execution: Execution, kind: Kind, end: End, *, at: datetime) -> None:
+def _state(
+    execution: Execution, kind: Kind, end: End, writes: Writes, *, at: datetime
+) -> None:
     """The end as facts; what is no doubt is an outcome, and comes back as a signal."""
     run = execution.intent.run_id
     subjects = {
@@ -142,34 +148,36 @@ def _state(execution: Execution, kind: Kind, end: End, *, at: datetime) -> None:
     stated = [Fact(kind=kind, by=end.by, subjects=subjects, data={**data, **more})]
     if end.status is not Execution.Status.IN_DOUBT:
         taxonomy = f"EXECUTION_{end.status.value}"
-        _keep_outcome(execution, taxonomy, at=at)
+        _keep_outcome(execution, taxonomy, writes, at=at)
         named = {"taxonomy": taxonomy, "cause": "execution"}
         stated.append(
             Fact(kind=Kind.OUTCOME_RECORDED, subjects=subjects, data={**data, **named})
         )
-        stated.append(_echoed(execution, subjects, at=at))
-    record_all(stated, now=at)
+        stated.append(_echoed(execution, subjects, writes, at=at))
+    writes.state(stated, now=at).send()
 
 
-def _keep_outcome(execution: Execution, taxonomy: str, *, at: datetime) -> None:
-    Outcome.objects.get_or_create(
+def _keep_outcome(
+    execution: Execution, taxonomy: str, writes: Writes, *, at: datetime
+) -> None:
+    """What became of it; once, whoever says so."""
+    outcome = Outcome(
         tenant_id=current_tenant(),
         intent_id=execution.intent_id,
         taxonomy=taxonomy,
-        defaults={
-            "account_id": execution.account_id,
-            "action_type": execution.action_type,
-            "cause": "execution",
-            "at": at,
-        },
+        account_id=execution.account_id,
+        action_type=execution.action_type,
+        cause="execution",
+        at=at,
     )
+    writes.insert(outcome, unless_there=True)
 
 
 def _echoed(
-    execution: Execution, subjects: Mapping[str, UUID], *, at: datetime
+    execution: Execution, subjects: Mapping[str, UUID], writes: Writes, *, at: datetime
 ) -> Fact:
     """The outcome as a signal. It has entered already: no echo starts a run."""
-    signal = Signal.objects.create(
+    signal = Signal(
         tenant_id=current_tenant(),
         account_id=execution.account_id,
         type=SIGNAL,
@@ -189,6 +197,7 @@ def _echoed(
         depth=_depth_of(execution.intent.run_id) + 1,
         entered_at=at,
     )
+    writes.insert(signal)
     return Fact(
         kind=Kind.SIGNAL_RECEIVED,
         subjects={**subjects, "signal": signal.id},
@@ -200,6 +209,7 @@ def _depth_of(run: UUID | None) -> int:
     """How long the chain behind a run is."""
     if run is None:
         return 0
-    behind = Run.objects.filter(tenant_id=current_tenant(), pk=run).values("signal_id")
-    signals = Signal.objects.filter(tenant_id=current_tenant(), pk__in=behind)
-    return signals.values_list("depth", flat=True).first() or 0
+    with connection.cursor() as cursor:
+        cursor.execute(_DEPTH, [current_tenant(), run])
+        found: tuple[int] | None = cursor.fetchone()
+    return found[0] if found else 0

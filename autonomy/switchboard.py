@@ -11,14 +11,15 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import F
 
 from autonomy.errors import NeedsTarget, NoSuchScope, NotEngaged
 from autonomy.models import Board, Execution, HouseBoard, KillSwitch
 from autonomy.registry import all_types, tools
 from autonomy.rules.actions import normalise
-from autonomy.rules.switches import WHOLE, Act, Scope, covering
+from autonomy.rules.switches import STOPPED, WHOLE, Act, Scope, covering
+from autonomy.waking import wake
 from ledger.clock import clock
 from ledger.record import Actor, Fact, record
 from ledger.rules.kinds import Kind
@@ -34,6 +35,12 @@ SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0)),
        pg_advisory_xact_lock_shared(hashtextextended(%s, 0))
 """
 _ALONE = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
+_ROUSE = """
+UPDATE autonomy_intent SET due_at = clock_timestamp(), dispatched_at = NULL
+WHERE due_at > clock_timestamp() AND error = %s
+  AND status IN ('APPROVED', 'EXECUTING')
+  AND (%s::uuid IS NULL OR tenant_id = %s::uuid)
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +105,7 @@ def release(id_: UUID, reason: str, *, by: Actor, hold: timedelta = HOLD) -> Kil
     _post(Scope(switch.scope), switch)
     data = {"reason": reason, "full_at": switch.full_at.isoformat()}
     _state(Kind.SWITCH_RELEASED, switch, data, by=by, now=at)
+    _rouse(Scope(switch.scope))
     return switch
 
 
@@ -126,6 +134,18 @@ def _post(scope: Scope, switch: KillSwitch) -> None:
     Board.objects.filter(pk=board.pk).update(
         epoch=F("epoch") + 1, switches=_with(board.switches, switch)
     )
+
+
+def _rouse(scope: Scope) -> None:
+    """What was stopped is due at once; whatever waits for another reason waits on."""
+    if scope is Scope.GLOBAL:
+        with system_role(), connection.cursor() as cursor:
+            cursor.execute(_ROUSE, [STOPPED, None, None])
+    else:
+        tenant = str(current_tenant())
+        with connection.cursor() as cursor:
+            cursor.execute(_ROUSE, [STOPPED, tenant, tenant])
+    transaction.on_commit(wake)
 
 
 def _with(switches: list[dict[str, Any]], switch: KillSwitch) -> list[dict[str, Any]]:

@@ -1,4 +1,8 @@
-"""The chain of five: ids in, one call, nothing back."""
+"""The chain of five: ids in, one call, nothing back.
+
+During a rollout senders and workers are of two versions: what a later one sends besides
+is `later`, and ignored; what a later one takes besides has a default.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,27 +23,29 @@ def _of_spine(step: Callable[..., None]) -> Any:
 
 
 @_of_spine
-def trigger(*, run: str, tenant: str) -> None:
+def trigger(*, run: str, tenant: str, **later: Any) -> None:
     pipeline.walk(UUID(run), Stage.TRIGGER, tenant=UUID(tenant), may=_may_stride)
 
 
 @_of_spine
-def gate(*, run: str, tenant: str) -> None:
+def gate(*, run: str, tenant: str, **later: Any) -> None:
     pipeline.walk(UUID(run), Stage.GATE, tenant=UUID(tenant), may=_may_stride)
 
 
 @_of_spine
-def decide(*, run: str, tenant: str) -> None:
+def decide(*, run: str, tenant: str, **later: Any) -> None:
     pipeline.walk(UUID(run), Stage.DECIDE, tenant=UUID(tenant), may=_may_stride)
 
 
 @_of_spine
-def approve(*, run: str, tenant: str) -> None:
+def approve(*, run: str, tenant: str, **later: Any) -> None:
     pipeline.walk(UUID(run), Stage.APPROVE, tenant=UUID(tenant), may=_may_stride)
 
 
 @_of_spine
-def execute(*, tenant: str, run: str | None = None, intent: str | None = None) -> None:
+def execute(
+    *, tenant: str, run: str | None = None, intent: str | None = None, **later: Any
+) -> None:
     if intent is not None:
         pipeline.act(UUID(intent), tenant=UUID(tenant))
     elif run is not None:

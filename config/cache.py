@@ -1,6 +1,7 @@
 """A cache that is never worth an outage: without Redis, everything is a miss."""
 
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 import structlog
@@ -8,6 +9,24 @@ from django.core.cache.backends.redis import RedisCache
 from redis import RedisError
 
 logger = structlog.get_logger("config.cache")
+
+AWAY_SECONDS = 1.0
+
+
+class Outage:
+    """Remembers for a moment that a server was away, so that not everybody waits."""
+
+    def __init__(self) -> None:
+        self._until = 0.0
+
+    def lasts(self) -> bool:
+        return monotonic() < self._until
+
+    def begins(self) -> None:
+        self._until = monotonic() + AWAY_SECONDS
+
+
+outage = Outage()
 
 
 class ForgivingCache(RedisCache):
@@ -39,8 +58,11 @@ class ForgivingCache(RedisCache):
 
 
 def _attempt(work: Callable[[], Any], otherwise: Any) -> Any:
+    if outage.lasts():
+        return otherwise
     try:
         return work()
     except (RedisError, OSError) as error:
+        outage.begins()
         logger.warning("cache unavailable", error=type(error).__name__)
         return otherwise

@@ -1,6 +1,7 @@
 """The Celery app: it carries hints, the rows hold the truth."""
 
 import os
+from typing import Any
 from uuid import UUID
 
 from celery import Celery, Task
@@ -14,6 +15,13 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 class TaskWithoutTenant(Exception):
     """A task of a tenant was sent without saying whose it is."""
+
+
+class TaskInBroker(Exception):
+    """A task was to wait in the broker: write a row with its due_at instead."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name}: {type(self).__doc__}")
 
 
 class HouseTask(Task):  # type: ignore[type-arg]
@@ -34,6 +42,14 @@ class HouseTask(Task):  # type: ignore[type-arg]
             raise TaskWithoutTenant(self.name)
         with tenant_scope(UUID(str(kwargs["tenant"]))):
             return super().__call__(*args, **kwargs)
+
+    def apply_async(self, *args: Any, **options: Any) -> Any:
+        """Send it now. What waits in Redis longer than its visibility timeout runs more
+        than once, and is lost with it.
+        """
+        if options.get("countdown") or options.get("eta"):
+            raise TaskInBroker(self.name)
+        return super().apply_async(*args, **options)
 
 
 app = Celery("autonomy", task_cls=HouseTask)

@@ -49,6 +49,16 @@ def examine() -> list[Finding]:
     findings.append(
         Finding("redis", redis == "ok", redis, "Check REDIS_URL, or `services up`.")
     )
+    evicts = health.redis_eviction()
+    findings.append(
+        Finding(
+            "redis eviction",
+            # A service that hides its configuration is not accused of anything.
+            evicts == "noeviction" or evicts.startswith("not to be asked"),
+            evicts,
+            "Set maxmemory-policy noeviction: a full Redis drops messages otherwise.",
+        )
+    )
     return findings
 
 
@@ -86,6 +96,7 @@ def _database() -> Iterator[Finding]:
     with connection.cursor() as cursor:
         yield from _role(cursor)
         yield _clock(cursor)
+        yield _durable(cursor)
     missing = health.migrations()
     yield Finding("migrations", missing == "ok", missing, "Run `migrate`.")
     open_tables = unfenced()
@@ -105,6 +116,19 @@ def _database() -> Iterator[Finding]:
         waiting.oldest_seconds < SEAL_TOLERANCE,
         f"{waiting.count} entries wait, the oldest {waiting.oldest_seconds:.1f} s",
         "Start `relay`; `verify_ledger` says whether a tree is broken.",
+    )
+
+
+def _durable(cursor: Any) -> Finding:
+    cursor.execute(
+        "SELECT current_setting('synchronous_commit'), current_setting('fsync')"
+    )
+    commits, syncs = cursor.fetchone()
+    return Finding(
+        "durable commits",
+        commits != "off" and syncs == "on",
+        f"synchronous_commit {commits}, fsync {syncs}",
+        "Turn both on in postgresql.conf: what was accepted must survive a crash.",
     )
 
 

@@ -1,16 +1,19 @@
 """The admin pages: for a tenant's admins and auditors, and for superusers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import update_wrapper
 from typing import Any
 
 from django.conf import settings
+from django.contrib import admin
 from django.contrib.auth.views import LogoutView, redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import reverse
 from unfold.sites import UnfoldAdminSite
+
+from config.theme import GROUPS, Page
 
 View = Callable[..., HttpResponse]
 
@@ -61,3 +64,43 @@ class ControlCenter(UnfoldAdminSite):
         self, request: HttpRequest, extra_context: Any = None
     ) -> HttpResponse:
         return redirect("account_change_password")
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """The sidebar: every page that the caller may look at, in the order of the walk."""
+    pages = {
+        f"{model._meta.app_label}_{model._meta.model_name}": page
+        for model, page in admin.site._registry.items()
+        if page.has_module_permission(request)
+    }
+    placed = {name for _, items in GROUPS for name, _, _ in items}
+    rest: tuple[Page, ...] = tuple(
+        (name, "", "") for name in pages if name not in placed
+    )
+    groups = [*GROUPS, ("More", rest)]
+    asked = set(request.GET.urlencode().split("&"))
+    return [
+        {"title": title, "items": list(_items(request, pages, items, asked))}
+        for title, items in groups
+    ]
+
+
+def _items(
+    request: HttpRequest,
+    pages: dict[str, Any],
+    items: tuple[Page, ...],
+    asked: set[str],
+) -> Iterator[dict[str, Any]]:
+    """The links of a group; of two to one list, that which asks for more is active."""
+    for name, title, query in items:
+        if name not in pages:
+            continue
+        url = reverse(f"admin:{name}_changelist")
+        narrower = [more for other, _, more in items if other == name and more]
+        is_narrow = any(more in asked for more in narrower) and request.path == url
+        is_here = request.path.startswith(url)
+        yield {
+            "title": title or str(pages[name].opts.verbose_name_plural).capitalize(),
+            "link": f"{url}?{query}" if query else url,
+            "active": is_here and (query in asked if query else not is_narrow),
+        }

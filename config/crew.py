@@ -15,6 +15,7 @@ from pathlib import Path
 GRACE_SECONDS = 20
 FIRST_PAUSE, LONGEST_PAUSE, HEALTHY_SECONDS = 0.5, 10.0, 30
 COLOURS = (36, 33, 35, 32, 34, 31)
+KILLED = (-signal.SIGKILL, -signal.SIGTERM)
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
 
@@ -160,7 +161,8 @@ class Crew:
         code = child.process.poll() if child.process else None
         if child.process and code is not None:
             _kill_session(child.process.pid)
-            if now - child.born >= HEALTHY_SECONDS:
+            # What was killed from outside is wanted back; what fails by itself has time.
+            if code in KILLED or now - child.born >= HEALTHY_SECONDS:
                 child.pause = FIRST_PAUSE
             again = f"again in {child.pause:g} s"
             self.say(child.name, f"ended with code {code}; {again}")

@@ -79,7 +79,9 @@ def database(url: str) -> dict[str, Any]:
     settings: dict[str, Any] = dict(Env.db_url_config(url))
     settings["ENGINE"] = "django.db.backends.postgresql"
     options = settings.setdefault("OPTIONS", {})
-    options["options"] = f"-c app.tenant={NO_TENANT} -c lock_timeout=10s"
+    # Whoever stops within a transaction holds its locks only so long.
+    guards = "-c lock_timeout=10s -c idle_in_transaction_session_timeout=90s"
+    options["options"] = f"-c app.tenant={NO_TENANT} {guards}"
     options["connect_timeout"] = 5
     settings["CONN_HEALTH_CHECKS"] = True
     settings["CONN_MAX_AGE"] = 60

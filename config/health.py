@@ -1,6 +1,7 @@
 """Is it alive, is it well, is it ready: asked by probes, without a tenant."""
 
 from collections.abc import Callable
+from typing import Any
 
 import redis
 from django.conf import settings
@@ -53,6 +54,19 @@ def redis_server() -> str:
             client.ping()
 
     return _attempt(ping)
+
+
+def redis_eviction() -> str:
+    """What Redis does when it is full; anything but noeviction drops messages."""
+    client = redis.Redis.from_url(
+        settings.REDIS_URL, socket_connect_timeout=1, socket_timeout=1
+    )
+    try:
+        with client:
+            found: Any = client.config_get("maxmemory-policy")
+    except (redis.RedisError, OSError) as error:
+        return f"not to be asked ({type(error).__name__})"
+    return str(found.get("maxmemory-policy", "not to be asked"))
 
 
 def migrations() -> str:

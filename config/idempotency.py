@@ -15,12 +15,16 @@ from uuid_utils.compat import uuid7
 from config.access import allowed
 from config.problems import problem
 from ledger.scope import system_scope
+from perception.errors import SealBroken
 from perception.models import IdempotencyKey
 from perception.rules.callers import Caller
+from perception.vault import seal_bytes, unseal_bytes
 
 KEPT_FOR = timedelta(days=3)
 LONGEST_KEY = 255
 KEPT_HEADERS = ("Content-Type", "Location", "ETag")
+# What stands before a sealed body. No answer in clear, of an earlier version, begins so.
+SEALED = b"\x00sealed:"
 
 # The insert waits for a twin in flight: its commit makes this one find the answer,
 # its failure lets this one go first.
@@ -60,7 +64,7 @@ def once(request: HttpRequest, handle: Callable[[], HttpResponse]) -> HttpRespon
         IdempotencyKey.objects.filter(membership_id=caller.membership, key=key).update(
             status=response.status_code,
             headers={name: response[name] for name in KEPT_HEADERS if name in response},
-            body=response.content,
+            body=SEALED + seal_bytes(response.content),
         )
     return response
 
@@ -114,8 +118,21 @@ def _repeat(caller: Caller, key: str, digest: str) -> HttpResponse:
             "KEY_REUSED",
             "This Idempotency-Key came before with another request: use a new one.",
         )
-    response = HttpResponse(
-        bytes(kept.body or b""), status=kept.status, headers=kept.headers
-    )
+    try:
+        body = _opened(bytes(kept.body or b""))
+    except SealBroken:
+        return problem(
+            409,
+            "ANSWER_LOST",
+            "This was done, and the key that its answer was sealed with is gone.",
+        )
+    response = HttpResponse(body, status=kept.status, headers=kept.headers)
     response["Idempotent-Replayed"] = "true"
     return response
+
+
+def _opened(body: bytes) -> bytes:
+    """An answer may hold a secret that is shown once, so that all are kept sealed."""
+    if not body.startswith(SEALED):
+        return body
+    return unseal_bytes(body.removeprefix(SEALED))

@@ -7,10 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import OuterRef, QuerySet, Subquery, Value
+from django.db.models import OuterRef, Subquery, Value
 from django.db.models.functions import Replace
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 
 from ledger.api import entries
 from ledger.models import Entry
@@ -18,6 +19,7 @@ from ledger.prove import newest_checkpoint
 from ledger.rules.kinds import MEANING, Kind
 from ledger.scope import tenant_scope
 from perception.accounts import visible_to
+from perception.heat import heat_of
 from perception.models import Account, Membership, Opportunity, Tenant
 from perception.rules.callers import Caller
 from perception.rules.roles import Role, sees_all_accounts
@@ -56,7 +58,7 @@ def home(request: HttpRequest) -> HttpResponse:
             ),
             "sees_all": sees_all_accounts(caller.role),
             "oversees": oversees,
-            "accounts": _warmest(caller),
+            "accounts": _warmest(caller, now=timezone.now()),
             "count": visible_to(caller).count(),
             "entries": _told() if oversees else [],
             "checkpoint": checkpoint,
@@ -65,16 +67,17 @@ def home(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _warmest(caller: Caller) -> QuerySet[Account]:
-    """The accounts to look at first, each with the stage of its newest deal."""
+def _warmest(caller: Caller, *, now: datetime) -> list[Account]:
+    """The accounts to look at first, each with the stage of its newest deal, and as
+    warm as it is now.
+    """
     deals = Opportunity.objects.filter(account=OuterRef("pk")).order_by("-id")
     stage = Replace(Subquery(deals.values("stage")[:1]), Value("_"), Value(" "))
-    return (
-        visible_to(caller)
-        .select_related("owner__person")
-        .annotate(stage=stage)
-        .order_by("-heat_score", "name")[:ACCOUNTS_SHOWN]
-    )
+    rows = visible_to(caller).select_related("owner__person").annotate(stage=stage)
+    found: list[Account] = [*rows.order_by("-heat_score", "name")[:ACCOUNTS_SHOWN]]
+    for account in found:
+        account.heat = heat_of(account, now=now)  # type: ignore[attr-defined]
+    return found
 
 
 def _told() -> list[Told]:

@@ -11,6 +11,7 @@ from rest_framework.throttling import BaseThrottle
 from throttled import RateLimiterType, Throttled, rate_limiter, store
 from throttled.exceptions import BaseThrottledError
 
+from config.cache import Outage
 from perception.rules.callers import Caller
 
 logger = structlog.get_logger("config.rates")
@@ -25,9 +26,13 @@ class PerToken(BaseThrottle):
         caller = request.auth
         if not isinstance(caller, Caller):
             return True
+        limiter, outage = _limiter(caller.role)
+        if outage.lasts():
+            return True
         try:
-            result = _limiter(caller.role).limit(str(caller.token or caller.membership))
+            result = limiter.limit(str(caller.token or caller.membership))
         except (RedisError, BaseThrottledError, OSError) as error:
+            outage.begins()
             logger.warning("rate limit unavailable", error=type(error).__name__)
             return True
         self.retry_after = result.state.retry_after
@@ -38,9 +43,9 @@ class PerToken(BaseThrottle):
 
 
 @cache
-def _limiter(role: str) -> Throttled:
+def _limiter(role: str) -> tuple[Throttled, Outage]:
     rate, burst = settings.RATES.get(role, settings.RATES[""])
-    return Throttled(
+    limiter = Throttled(
         using=RateLimiterType.GCRA.value,
         quota=rate_limiter.per_sec(rate, burst=burst),
         store=store.RedisStore(
@@ -49,3 +54,4 @@ def _limiter(role: str) -> Throttled:
         ),
         key_prefix="autonomy:rate",
     )
+    return limiter, Outage()

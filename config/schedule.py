@@ -4,10 +4,10 @@ from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections
-from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler
 
+from ledger.clock import clock
 from perception.pulse import beat
 
 # name -> (task, seconds). Installed where missing, never overwritten: what an
@@ -54,7 +54,7 @@ class Timetable(DatabaseScheduler):
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
         try:
-            beat("beat", now=timezone.now())
+            beat("beat", now=clock())
             wait: float = super().tick(*args, **kwargs)
         except DatabaseError:
             close_old_connections()

@@ -166,15 +166,17 @@ CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 20
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_TRANSPORT_OPTIONS = (
     {
         "visibility_timeout": 300,
         "unacked_restore_interval": 10,
         "unacked_restore_throttle": 1,
         "socket_connect_timeout": 3,
+        "socket_timeout": 3,
     }
     if CELERY_BROKER_URL.startswith(("redis", "unix"))
-    else {}
+    else {"confirm_publish": True}
 )
 # A queue for each stage, so that a slow tool or model starves no gate; and for pulls.
 STAGES = ("trigger", "gate", "decide", "approve", "execute")

@@ -4,6 +4,74 @@ from typing import Any
 
 STATIC_URL = "/static/"
 
+# The pages of the admin in the order of the walk: the name of a list, what it is called
+# where its own name does not say it, and the query that narrows it. What is not named
+# here comes last, under its own name.
+Page = tuple[str, str, str]
+GROUPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
+    ("", (("autonomy_killswitch", "", ""),)),
+    (
+        "See",
+        (
+            ("perception_account", "", ""),
+            ("perception_opportunity", "", ""),
+            ("perception_contact", "", ""),
+            ("perception_connector", "", ""),
+        ),
+    ),
+    (
+        "Start",
+        (
+            ("autonomy_triggerrow", "", ""),
+            ("autonomy_decisionbudget", "Decision budget", ""),
+            ("autonomy_run", "", ""),
+            ("autonomy_run", "Parked work", "status__exact=PARKED"),
+        ),
+    ),
+    (
+        "Decide",
+        (
+            ("autonomy_intent", "", ""),
+            ("autonomy_verdict", "", ""),
+            ("autonomy_approval", "", ""),
+            ("autonomy_approval", "Waiting for people", "status__exact=PENDING"),
+        ),
+    ),
+    (
+        "Act",
+        (
+            ("autonomy_permit", "", ""),
+            ("autonomy_receipt", "", ""),
+            ("autonomy_execution", "", ""),
+            ("autonomy_execution", "In doubt", "status__exact=IN_DOUBT"),
+            ("autonomy_tool", "", ""),
+        ),
+    ),
+    (
+        "Steer",
+        (
+            ("autonomy_mode", "", ""),
+            ("autonomy_optin", "", ""),
+            ("autonomy_budget", "", ""),
+            ("autonomy_actionrow", "", ""),
+            ("autonomy_bundle", "Policy bundles", ""),
+            ("autonomy_policydata", "Policy data", ""),
+            ("autonomy_profile", "", ""),
+            ("autonomy_simulation", "", ""),
+        ),
+    ),
+    ("Remember", (("ledger_entry", "Ledger", ""), ("ledger_export", "", ""))),
+    (
+        "House",
+        (
+            ("perception_tenant", "Settings", ""),
+            ("perception_membership", "Members", ""),
+            ("perception_apitoken", "API tokens", ""),
+            ("perception_person", "People of the house", ""),
+        ),
+    ),
+)
+
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Autonomy",
     "SITE_HEADER": "Autonomy",
@@ -28,6 +96,7 @@ UNFOLD: dict[str, Any] = {
             "950": "#062529",
         }
     },
+    "SIDEBAR": {"navigation": "config.control_center.navigation"},
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
 }

@@ -67,35 +67,35 @@ def record_all(facts: Sequence[Fact], *, now: datetime) -> list[UUID]:
     """State many facts of the tenant in scope, in one round trip."""
     if not facts:
         return []
-    tenant = current_tenant()
-    stated = [_state(fact) for fact in facts]
+    statement, values, ids = stating(facts, now=now)
     with connection.cursor() as cursor:
-        cursor.execute(
-            _INSERT,
-            [
-                str(tenant),
-                now,
-                [row.id for row in stated],
-                [row.kind for row in stated],
-                [row.actor for row in stated],
-                [row.subjects for row in stated],
-                [row.data for row in stated],
-            ],
-        )
-        for row in stated:
-            for secret, salt in row.secrets:
-                cursor.execute(
-                    _INSERT_PRIVATE,
-                    [
-                        str(tenant),
-                        row.id,
-                        secret.field,
-                        str(secret.person),
-                        salt,
-                        orjson.dumps(secret.value).decode(),
-                    ],
-                )
-    return [UUID(row.id) for row in stated]
+        cursor.execute(statement, values)
+    return ids
+
+
+def stating(
+    facts: Sequence[Fact], *, now: datetime
+) -> tuple[str, list[Any], list[UUID]]:
+    """The statement that states facts, for whoever sends it along with others."""
+    tenant = str(current_tenant())
+    stated = [_state(fact) for fact in facts]
+    statements = [_INSERT]
+    values: list[Any] = [
+        tenant,
+        now,
+        [row.id for row in stated],
+        [row.kind for row in stated],
+        [row.actor for row in stated],
+        [row.subjects for row in stated],
+        [row.data for row in stated],
+    ]
+    for row in stated:
+        for secret, salt in row.secrets:
+            said = orjson.dumps(secret.value).decode()
+            person = str(secret.person)
+            statements.append(_INSERT_PRIVATE)
+            values += [tenant, row.id, secret.field, person, salt, said]
+    return ";".join(statements), values, [UUID(row.id) for row in stated]
 
 
 def commitment(salt: bytes, value: Any) -> str:

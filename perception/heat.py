@@ -15,7 +15,7 @@ from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant
 from perception.models import Account, Opportunity
 from perception.rules.cadence import brought_forward, cadence_of
-from perception.rules.heat import Heat, Tier, refreshed, score
+from perception.rules.heat import Heat, Tier, cooled, refreshed, score
 from perception.rules.lifecycle import (
     TELLING,
     WORDS,
@@ -111,6 +111,14 @@ def look_again(
             ],
         )
     return [_stated(each) for each in looked if each.changed]
+
+
+def heat_of(account: Account, *, now: datetime) -> Heat:
+    """How warm an account is now: what is kept was true when it was looked at."""
+    kept = Heat(
+        score=account.heat_score, tier=Tier(account.heat_tier), at=account.heat_at
+    )
+    return cooled(kept, now=now)
 
 
 def standing_of(account: Account, *, now: datetime) -> Standing:

@@ -14,13 +14,23 @@ from perception.errors import SealBroken
 
 def seal(text: str) -> str:
     """Encrypt with the newest key."""
-    return _keys().encrypt(text.encode()).decode()
+    return seal_bytes(text.encode()).decode()
 
 
 def unseal(sealed: str) -> str:
     """Decrypt with whichever live key fits."""
+    return unseal_bytes(sealed.encode()).decode()
+
+
+def seal_bytes(content: bytes) -> bytes:
+    """The same for what is no text."""
+    return _keys().encrypt(content)
+
+
+def unseal_bytes(sealed: bytes) -> bytes:
+    """The same for what is no text."""
     try:
-        return _keys().decrypt(sealed.encode()).decode()
+        return _keys().decrypt(sealed)
     except InvalidToken as error:
         raise SealBroken from error
 

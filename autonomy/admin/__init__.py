@@ -3,23 +3,31 @@
 from autonomy.admin import (
     actions,
     acts,
+    approvals,
     budgets,
     bundles,
     data,
     modes,
+    runs,
     simulations,
     switches,
+    tools,
+    triggers,
     walk,
 )
 
 __all__ = [
     "actions",
     "acts",
+    "approvals",
     "budgets",
     "bundles",
     "data",
     "modes",
+    "runs",
     "simulations",
     "switches",
+    "tools",
+    "triggers",
     "walk",
 ]

@@ -18,6 +18,7 @@ from unfold.widgets import (
 from autonomy.admin.words import TIERS
 from autonomy.errors import WrongParameters
 from autonomy.models import ActionRow
+from autonomy.models import Tool as ToolRow
 from autonomy.propose import check_parameters, known_type
 from autonomy.rules.actions import (
     ActionType,
@@ -29,6 +30,7 @@ from autonomy.rules.actions import (
     may_tighten,
 )
 from autonomy.rules.catalogue import NOTE, TOOLS
+from ledger.scope import current_tenant
 
 REFERENCES = frozenset({"$ref", "$dynamicRef", "$recursiveRef"})
 TIER_CHOICES = [(tier.value, f"{tier.value}: {TIERS[tier][0]}") for tier in Tier]
@@ -75,6 +77,9 @@ class ChangeType(forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.held = self.instance.tier
+        own = ToolRow.objects.filter(tenant_id=current_tenant()).order_by("key")
+        keys = [(key, key) for key in own.values_list("key", flat=True)]
+        self.fields["tool"].choices = [*TOOL_CHOICES, *keys]  # type: ignore[attr-defined]
 
     def clean_tier(self) -> str:
         tier: str = self.cleaned_data["tier"]

@@ -1,23 +1,54 @@
-"""What came of intents: permits, receipts of budget, executions. To read."""
+"""What came of intents: permits, receipts of budget, executions, and doubts to end."""
 
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
 from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.widgets import UnfoldAdminTextInputWidget
 
-from autonomy.admin.walk import STATUS_TONES, Walked, link
-from autonomy.admin.words import moment, spaced, tag
+from autonomy.admin.pages import Door, Question, Tool, Walked
+from autonomy.admin.walk import STATUS_TONES, link
+from autonomy.admin.words import moment, spaced, stated, tag
 from autonomy.models import Execution, Permit, Receipt
-from ledger.admin import as_json
+from autonomy.settle import settle
+from ledger.admin import as_json, oversees
+from perception.admin.asking import caller_of, decides
+from perception.members import person_acting
+
+IN_DOUBT = Execution.Status.IN_DOUBT
+# Pages that an approver does not come to.
+BEHIND = ("about_intent", "about_permit")
+
+
+class NoteForm(forms.Form):
+    """How somebody knows."""
+
+    note = forms.CharField(
+        label="How you know",
+        required=False,
+        max_length=300,
+        help_text="For those who read it later: whom you asked, what you saw.",
+        widget=UnfoldAdminTextInputWidget,
+    )
 
 
 @admin.register(Execution)
 class ExecutionAdmin(Walked):
-    """What was done, by which tool, and whether a person had said yes."""
+    """What was done, by which tool; where that is in doubt, a person says."""
 
-    about = "What was done, by which tool, and whether a person had said yes."
-    nothing = "Nothing was done yet."
+    about = (
+        "What was done, by which tool, and whether a person had said yes. Where a tool "
+        "did not say whether it acted, the act is in doubt until a person does."
+    )
+    nothing = "Nothing was done yet. Acts appear here the moment that they start."
+    ways = (("All", ""), ("In doubt", f"status__exact={IN_DOUBT}"))
     searched = ("id", "intent_id")
     list_display = ("action", "account", "state", "alone", "tool", "when")
     list_display_links = ("action",)
@@ -25,7 +56,7 @@ class ExecutionAdmin(Walked):
     list_filter = (("status", ChoicesDropdownFilter),)
     ordering = ("-id",)
     fields = (
-        "action", "state", "alone", "account", "seller", "tool", "about_intent",
+        "action", "state", "error", "alone", "account", "seller", "tool", "about_intent",
         "about_permit", "attempts", "when", "finished_at_said", "outcome_json",
         "explanation", "id",
     )  # fmt: skip
@@ -34,6 +65,68 @@ class ExecutionAdmin(Walked):
     outcome_json = as_json("outcome", "outcome")
 
     finished_at_said = moment("finished_at", "finished")
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return oversees(request) or decides(request)
+
+    def may_act(self, request: HttpRequest) -> bool:
+        return decides(request)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        if oversees(request):
+            return self.fields
+        return tuple(each for each in self.fields if each not in BEHIND)
+
+    def tools(self, request: HttpRequest, obj: Any = None) -> list[Tool]:
+        if obj is None or obj.status != IN_DOUBT:
+            return []
+        done, undone = (self.url_of(obj.pk, each) for each in ("done", "undone"))
+        return [
+            Tool(label="It was done …", href=done, tone="main"),
+            Tool(label="It was not done …", href=undone),
+        ]
+
+    def doors(self) -> Sequence[tuple[str, str, Door]]:
+        return (
+            ("<path:object_id>/done/", "done", self.done_view),
+            ("<path:object_id>/undone/", "undone", self.undone_view),
+        )
+
+    def done_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ends a doubt: it was done."""
+        return self._settle(request, object_id, done=True)
+
+    def undone_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ends a doubt: it was not done."""
+        return self._settle(request, object_id, done=False)
+
+    def _settle(
+        self, request: HttpRequest, object_id: str, *, done: bool
+    ) -> HttpResponse:
+        self.insist(request)
+        act, away = self.found(request, object_id)
+        if away:
+            return away  # type: ignore[no-any-return]
+        form = NoteForm(request.POST or None)
+        what = "was done" if done else "was not done"
+        then = "succeeded" if done else "failed; it is not tried again"
+        question = Question(
+            title=f"It {what}?",
+            said=[
+                f"{self.action(act).capitalize()} at {act.account}, with {act.tool}.",
+                f"It counts as {then}. The first word counts, and it is for good.",
+            ],
+            button=f"It {what}",
+            back=self.url_of(act.pk),
+            form=form,
+        )
+
+        def end() -> str:
+            by, note = person_acting(caller_of(request)), form.cleaned_data["note"]
+            ended = settle(act, done=done, by=by, note=note, now=timezone.now())
+            return f"The doubt is over: it {stated(ended.status)}."
+
+        return self.asked(request, question, end, self.url_of(act.pk))
 
     @admin.display(description="action")
     def action(self, row: Execution) -> str:

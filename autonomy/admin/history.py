@@ -78,7 +78,10 @@ def _line(row: Row, named: Mapping[str, str]) -> Line:
         who=named.get(actor["id"], actor["id"] or actor["type"]),
         what=_what(row, named),
         why=data.get("reason", ""),
-        changes=_changes(data.get("before"), data.get("after")),
+        changes=(
+            *_changes(data.get("before"), data.get("after")),
+            *((name, "hidden", "replaced") for name in data.get("replaced", ())),
+        ),
     )
 
 
@@ -98,8 +101,15 @@ def _what(row: Row, named: Mapping[str, str]) -> str:
                 f"Rolled back: {data['name']} {data['version'][:19]} "
                 f"→ {data['after'][:19]}"
             )
+        case Kind.BREAKER_MOVED:
+            return f"Breaker of {data.get('tool', '')}: {_state(data)}"
         case _:
             return _where(data, row["subjects"], named)
+
+
+def _state(data: Row) -> str:
+    before, after = (str(data[each]).lower() for each in ("before", "after"))
+    return f"{before} → {after}"
 
 
 def _scope(data: Row, subjects: Row, named: Mapping[str, str]) -> str:
@@ -117,9 +127,16 @@ def _where(data: Row, subjects: Row, named: Mapping[str, str]) -> str:
         named.get(member, member) if member else "",
         f"each {data['each']}" if data.get("each") else "",
         spaced(data.get("action_type") or data.get("key") or ""),
+        _trigger(data.get("before")),
     ]
     where = " · ".join(part for part in parts if part) or "Everything"
     return f"{where}: {data['what']}" if data.get("what") else where
+
+
+def _trigger(before: Any) -> str:
+    """The trigger whose windows were changed, if it is one."""
+    name = before.get("type", "") if isinstance(before, dict) else ""
+    return spaced(str(name)).lower()
 
 
 def _changes(before: Any, after: Any) -> tuple[tuple[str, str, str], ...]:

@@ -1,19 +1,16 @@
 """Intents, and the verdicts on them. To read."""
 
 from typing import Any
-from uuid import UUID
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
-from unfold.paginator import InfinitePaginator
 
-from autonomy.admin.pages import Seen
+from autonomy.admin.pages import Walked
 from autonomy.admin.words import decided, spaced, tag
 from autonomy.models import Intent, Verdict
 from ledger.admin import as_json
@@ -23,32 +20,6 @@ STATUS_TONES = {
     "AWAITING_APPROVAL": "wait", "PROPOSED": "wait", "IN_DOUBT": "wait",
     "BLOCKED": "bad", "FAILED": "bad",
 }  # fmt: skip
-
-
-class Walked(Seen):
-    """Too many to count: pages follow one another without a total."""
-
-    paginator = InfinitePaginator
-    sortable_by = ()
-    # The fields of this row that an id is looked for in.
-    searched: tuple[str, ...] = ("id",)
-    search_fields = ("id",)
-    search_help_text = "The id of one of these, or of what it is about"
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        """By exact ids only."""
-        if not search_term.strip():
-            return queryset, False
-        try:
-            wanted = UUID(search_term.strip())
-        except ValueError:
-            return queryset.none(), False
-        condition = Q()
-        for name in self.searched:
-            condition |= Q(**{name: wanted})
-        return queryset.filter(condition), False
 
 
 @admin.register(Intent)
@@ -163,6 +134,12 @@ def link(model: str, pk: Any, text: str) -> SafeString:
     """A link to the page of a row."""
     href = reverse(f"admin:autonomy_{model}_change", args=[pk])
     return format_html('<a class="gv-link" href="{}">{}</a>', href, text)
+
+
+def account_link(row: Any) -> SafeString:
+    """A link to the page of a row's account."""
+    href = reverse("admin:perception_account_change", args=[row.account_id])
+    return format_html('<a class="gv-link" href="{}">{}</a>', href, row.account.name)
 
 
 def said(verdict: Verdict) -> dict[str, Any]:

@@ -41,6 +41,17 @@ SCOPES: Mapping[str, str] = {
     Scope.CONNECTOR: "one connector",
     Scope.PLAN_TYPE: "one type of plan",
 }
+# What the cost gate said.
+GATED: Mapping[str, tuple[str, str]] = {
+    "ALLOW": ("let through", "good"),
+    "DEFER": ("put off", "wait"),
+    "SKIP": ("not worth it", ""),
+}
+
+
+def stated(reason: str) -> str:
+    """A reason's key as words."""
+    return spaced(reason).lower()
 
 
 def spaced(key: str) -> str:

@@ -1,9 +1,7 @@
 """tools/: integrators' URLs that carry acts out, and the breakers before them."""
 
-import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db.models import QuerySet
@@ -14,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from autonomy.models import Tool
+from autonomy.tools.addresses import fault_of
 from autonomy.tools.binding import add_tool, change_tool
 from ledger.doors import Pages, StrictSerializer, etag, insist_on_match
 from perception.api.breakers import (
@@ -27,7 +26,6 @@ from perception.rules.callers import caller_of
 from perception.rules.webhooks import key_of
 
 KEY = r"[a-z][a-z0-9_.-]{1,63}"
-PLAIN = re.compile(r"[!-~]{1,500}")
 LONGEST_CALL = 60
 
 
@@ -66,18 +64,8 @@ class ToolChange(StrictSerializer):
     )
 
     def validate_url(self, url: str) -> str:
-        try:
-            parts = urlsplit(url)
-            sound = bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            sound = False
-            parts = urlsplit("")
-        if not PLAIN.fullmatch(url) or not sound or "\\" in url or "%" in parts.netloc:
-            raise serializers.ValidationError("This is not a URL that can be called.")
-        if parts.scheme not in ("http", "https"):
-            raise serializers.ValidationError("A URL begins with https:// or http://.")
-        if "@" in parts.netloc:
-            raise serializers.ValidationError("A URL holds no user and no password.")
+        if fault := fault_of(url):
+            raise serializers.ValidationError(fault)
         return url
 
     def validate_secret(self, secret: str) -> str:

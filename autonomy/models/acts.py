@@ -76,6 +76,11 @@ class Approval(models.Model):
         indexes = [
             models.Index(fields=["tenant", "status", "-id"], name="approval_status"),
             models.Index(
+                fields=["tenant", "account"],
+                name="approval_account",
+                condition=models.Q(status="PENDING"),
+            ),
+            models.Index(
                 fields=["expires_at"],
                 name="approval_due",
                 condition=models.Q(status="PENDING"),
@@ -169,7 +174,10 @@ class Outcome(models.Model):
 
     class Meta:
         constraints = [of_tenant("intent", "taxonomy", name="outcome_once")]
-        indexes = [models.Index(fields=["tenant", "at"], name="outcome_time")]
+        indexes = [
+            models.Index(fields=["tenant", "at"], name="outcome_time"),
+            models.Index(fields=["tenant", "account", "-id"], name="outcome_account"),
+        ]
 
     def __str__(self) -> str:
         return self.taxonomy

@@ -61,6 +61,8 @@ class Intent(models.Model):
     due_at = models.DateTimeField(null=True)
     dispatched_at = models.DateTimeField(null=True)
     error = models.CharField(max_length=300, blank=True, default="")
+    # Approved, tried too often, and never started: shown with what is parked.
+    given_up_at = models.DateTimeField(null=True)
     rank = models.PositiveSmallIntegerField(default=0)
     proposed_by = within_tenant("perception.Membership", null=True, related_name="+")
     created_at = models.DateTimeField()
@@ -82,6 +84,16 @@ class Intent(models.Model):
                 fields=["tenant", "account", "created_at"],
                 name="intent_reach",
                 condition=models.Q(reaches_out=True),
+            ),
+            models.Index(
+                fields=["tenant", "-id"],
+                name="intent_given_up",
+                condition=models.Q(given_up_at__isnull=False),
+            ),
+            models.Index(
+                fields=["tenant", "-id"],
+                name="intent_in_doubt",
+                condition=models.Q(status="IN_DOUBT"),
             ),
         ]
 

@@ -1,11 +1,40 @@
 """What an approved act must still satisfy when it starts."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from autonomy.rules.verdict import Decision, Judgement, Layer, Verdict
 
 # A person saw these when they approved; a new objection of theirs is a moved target.
 MOVABLE = frozenset({Layer.TIER, Layer.STAGE, Layer.FLOOR, Layer.MODE, Layer.POLICY})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lapsed:
+    """An approval that its giver could not give any more, whatever the layers say."""
+
+    reason: str
+    explanation: str
+
+    def stated(self) -> dict[str, str]:
+        """As the ledger shows it, beside what the layers say."""
+        return {
+            "layer": "approval",
+            "decision": Decision.REQUIRE_APPROVAL.value,
+            "reason": self.reason,
+            "clause": f"approval.{self.reason.lower()}",
+            "explanation": self.explanation,
+        }
+
+
+GONE = Lapsed(
+    reason="APPROVER_GONE",
+    explanation="Whoever approved it has no access any more.",
+)
+LOST_RIGHT = Lapsed(
+    reason="APPROVER_LOST_RIGHT",
+    explanation="Whoever approved it may not decide this any more.",
+)
 
 
 def objections(

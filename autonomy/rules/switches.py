@@ -22,6 +22,9 @@ class Scope(StrEnum):
     PLAN_TYPE = "plan_type"
 
 
+# Why an act waits that a switch stopped; its release looks for these words.
+STOPPED = "A kill switch is on."
+
 # These cover everything within them, and name no target.
 WHOLE = frozenset({Scope.GLOBAL, Scope.TENANT})
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from autonomy.models import ContextField, Effect
+from autonomy.rows import Writes
 from autonomy.rules.actions import said
 from autonomy.tools.base import Act
 from ledger.scope import current_tenant
@@ -53,7 +54,7 @@ def carry_out(act: Act) -> Effect:
             data = _by_hand(act)
         case _:
             pass
-    return Effect.objects.create(
+    effect = Effect(
         tenant_id=current_tenant(),
         execution=act.execution,
         account_id=act.execution.account_id,
@@ -62,6 +63,8 @@ def carry_out(act: Act) -> Effect:
         before=before,
         created_at=act.at,
     )
+    Writes().insert(effect).send()
+    return effect
 
 
 def _know(act: Act) -> dict[str, Any]:

@@ -18,6 +18,8 @@ VERSION = 1
 _EXACT = frozenset((str, int, bool, type(None)))
 # orjson descends 254 levels, and this also ends a value that contains itself.
 _FAST_DEPTH = 200
+# Between these neither writes an exponent.
+_PLAIN, _LONG = 1e-4, 1e15
 
 
 def canonical(value: Any) -> bytes:
@@ -41,11 +43,14 @@ def canonical(value: Any) -> bytes:
 
 
 def _spelled_alike(value: Any, depth: int) -> bool:
-    """Whether orjson gives RFC 8785 bytes: no floats, no look-alike types, and keys
+    """Whether orjson gives RFC 8785 bytes: plain floats, no look-alike types, and keys
     that sort the same in UTF-16."""
     kind = type(value)
     if kind in _EXACT:
         return True
+    if kind is float:
+        # Both write the fewest digits; they differ in whole ones and in exponents.
+        return _PLAIN <= abs(value) < _LONG and not value.is_integer()
     if depth == 0:
         return False
     if kind is dict:

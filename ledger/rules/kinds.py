@@ -18,7 +18,9 @@ class Kind(StrEnum):
     INTENT_PROPOSED = "intent.proposed"
     INTENT_JUDGED = "intent.judged"
     INTENT_BLOCKED = "intent.blocked"
+    INTENT_GIVEN_UP = "intent.given_up"
     APPROVAL_REQUESTED = "approval.requested"
+    APPROVAL_REMINDED = "approval.reminded"
     APPROVAL_APPROVED = "approval.approved"
     APPROVAL_REJECTED = "approval.rejected"
     APPROVAL_EDITED = "approval.edited"
@@ -26,6 +28,7 @@ class Kind(StrEnum):
     APPROVAL_DELEGATED = "approval.delegated"
     APPROVAL_ESCALATED = "approval.escalated"
     APPROVAL_EXPIRED = "approval.expired"
+    APPROVAL_WITHDRAWN = "approval.withdrawn"
     BUDGET_CONSUMED = "budget.consumed"
     BUDGET_RETURNED = "budget.returned"
     PERMIT_MINTED = "permit.minted"
@@ -96,7 +99,9 @@ MEANING: dict[Kind, str] = {
     Kind.INTENT_PROPOSED: "An action was proposed.",
     Kind.INTENT_JUDGED: "Every layer of policy gave its verdict on an intent.",
     Kind.INTENT_BLOCKED: "An intent was stopped for good.",
+    Kind.INTENT_GIVEN_UP: "An approved act broke every time before it could start.",
     Kind.APPROVAL_REQUESTED: "A person was asked to decide.",
+    Kind.APPROVAL_REMINDED: "A person was reminded of a decision that waits.",
     Kind.APPROVAL_APPROVED: "A person allowed exactly this action.",
     Kind.APPROVAL_REJECTED: "A person refused this action.",
     Kind.APPROVAL_EDITED: "A person changed the action before deciding.",
@@ -104,6 +109,7 @@ MEANING: dict[Kind, str] = {
     Kind.APPROVAL_DELEGATED: "A person handed the decision to another.",
     Kind.APPROVAL_ESCALATED: "The decision went to an approver.",
     Kind.APPROVAL_EXPIRED: "Nobody decided in time.",
+    Kind.APPROVAL_WITHDRAWN: "A question was taken back before anybody answered it.",
     Kind.BUDGET_CONSUMED: "An autonomous act used up budget.",
     Kind.BUDGET_RETURNED: "Budget came back, as no attempt had started.",
     Kind.PERMIT_MINTED: "A permit for one exact action was sealed.",

@@ -1,5 +1,5 @@
 """The admin pages of perception."""
 
-from perception.admin import members, tenant, tokens, world
+from perception.admin import connectors, members, tenant, tokens, world
 
-__all__ = ["members", "tenant", "tokens", "world"]
+__all__ = ["connectors", "members", "tenant", "tokens", "world"]

@@ -11,7 +11,12 @@ def is_admin(request: HttpRequest) -> bool:
     return role_of(request) == Role.ADMIN
 
 
+def decides(request: HttpRequest) -> bool:
+    """May the caller decide for everybody here: an admin, or an approver?"""
+    return role_of(request) in (Role.ADMIN, Role.APPROVER)
+
+
 def caller_of(request: HttpRequest) -> Caller:
-    """Whom the permissions have let in as an admin or auditor."""
+    """Whom the permissions have let in to this page."""
     caller: Caller = request.caller  # type: ignore[attr-defined]
     return caller

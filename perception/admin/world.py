@@ -1,20 +1,30 @@
-"""Accounts, those who work there, and connectors in the admin pages: to read."""
+"""Accounts, and those who work there, in the admin pages: to read."""
 
 from django.contrib import admin
+from django.utils import timezone
 
-from ledger.admin import ByRole, as_json
-from perception.models import Account, Connector, Contact, Opportunity
+from ledger.admin import ByRole
+from perception.heat import heat_of
+from perception.models import Account, Contact, Opportunity
 
 
 @admin.register(Account)
 class AccountAdmin(ByRole):
     """Companies; they are added by the API, and changed by what is perceived."""
 
-    list_display = ("name", "lifecycle", "owner", "heat_tier", "heat_score", "heat_at")
+    list_display = ("name", "lifecycle", "owner", "tier", "heat", "heat_at")
     list_select_related = ("owner__person",)
     list_filter = ("lifecycle", "heat_tier")
     search_fields = ("name", "external_id")
     ordering = ("-id",)
+
+    @admin.display(description="tier now", ordering="heat_tier")
+    def tier(self, account: Account) -> str:
+        return heat_of(account, now=timezone.now()).tier.value
+
+    @admin.display(description="heat now", ordering="heat_score")
+    def heat(self, account: Account) -> str:
+        return f"{heat_of(account, now=timezone.now()).score:.2f}"
 
 
 @admin.register(Opportunity)
@@ -37,16 +47,3 @@ class ContactAdmin(ByRole):
     list_filter = ("opted_out",)
     search_fields = ("name", "email", "account__name")
     ordering = ("-id",)
-
-
-@admin.register(Connector)
-class ConnectorAdmin(ByRole):
-    """Outside systems. Their secrets are never shown."""
-
-    list_display = ("name", "kind", "is_active", "created_at")
-    list_filter = ("kind", "is_active")
-    ordering = ("name",)
-    fields = ("name", "kind", "is_active", "created_at", "config_json")
-    readonly_fields = fields
-
-    config_json = as_json("config", "configuration")

@@ -6,7 +6,7 @@ from zoneinfo import available_timezones
 from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import generics, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from ledger.api import EntryOut, EntryPages, entries_about
 from ledger.doors import Pages, StrictSerializer
 from perception.accounts import add_account, visible_to
+from perception.heat import heat_of
 from perception.models import Account, Contact, Opportunity
 from perception.rules.callers import caller_of
 
@@ -64,9 +65,11 @@ class AccountIn(StrictSerializer):
 
 
 class HeatOut(serializers.Serializer[Any]):
-    score = serializers.FloatField(source="heat_score")
-    tier = serializers.ChoiceField(choices=Account.Tier.choices, source="heat_tier")
-    at = serializers.DateTimeField(source="heat_at", allow_null=True)
+    score = serializers.FloatField(help_text="As it has cooled until now.")
+    tier = serializers.ChoiceField(choices=Account.Tier.choices)
+    at = serializers.DateTimeField(
+        allow_null=True, help_text="When the tier was last earned."
+    )
 
 
 class OpportunityOut(serializers.ModelSerializer[Opportunity]):
@@ -84,7 +87,7 @@ class ContactOut(serializers.ModelSerializer[Contact]):
 class AccountOut(serializers.ModelSerializer[Account]):
     owner = serializers.UUIDField(source="owner_id", allow_null=True)
     stage = serializers.SerializerMethodField()
-    heat = HeatOut(source="*")
+    heat = serializers.SerializerMethodField()
     opportunities = OpportunityOut(many=True)
     contacts = ContactOut(many=True)
 
@@ -95,6 +98,11 @@ class AccountOut(serializers.ModelSerializer[Account]):
             "heat", "next_poll_at", "opportunities", "contacts", "closed_at",
             "created_at", "updated_at",
         ]  # fmt: skip
+
+    @extend_schema_field(HeatOut)
+    def get_heat(self, account: Account) -> Any:
+        """Heat cools by itself: as it is now."""
+        return HeatOut(heat_of(account, now=timezone.now())).data
 
     def get_stage(self, account: Account) -> str | None:
         """The stage of the account's newest opportunity."""

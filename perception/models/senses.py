@@ -44,7 +44,7 @@ class Signal(models.Model):
             models.Index(fields=["tenant", "account", "-id"], name="signal_account"),
             models.Index(fields=["tenant", "-id"], name="signal_page"),
             models.Index(
-                fields=["received_at"],
+                fields=["tenant", "received_at"],
                 name="signal_waiting",
                 condition=models.Q(entered_at__isnull=True),
             ),

@@ -114,7 +114,7 @@ def test_the_context_holds_ids_in_place_of_people(desk: Desk) -> None:
         )
         desk.propose()
         context = frozen_context(
-            desk.account, signal, now=NOW, trigger="SIGNAL_ARRIVED"
+            desk.account, signal.id, now=NOW, trigger="SIGNAL_ARRIVED"
         )
         recorded = for_the_record(context)
         deal = Opportunity.objects.get(external_id="o1", account=desk.account)
@@ -142,8 +142,8 @@ def test_the_context_is_bounded_however_much_there_is(desk: Desk) -> None:
         for _ in range(25):
             signal_at(desk, **{f"field_{each}": "€" * 900 for each in range(40)})
         more = {f"m{each}": "x" * 390 for each in range(100)}
-        context = frozen_context(desk.account, first, now=NOW, more=more)
-        again = frozen_context(desk.account, first, now=NOW, more=more)
+        context = frozen_context(desk.account, first.id, now=NOW, more=more)
+        again = frozen_context(desk.account, first.id, now=NOW, more=more)
     assert size(context) <= MOST
     assert context["signals"][0]["id"] == str(first.id)
     assert context["signals"][0]["payload"]["number"] == 2.5
@@ -155,7 +155,7 @@ def test_numbers_alone_are_no_text_from_outside(desk: Desk) -> None:
     """4.4: taint is of words."""
     with tenant_scope(desk.tenant):
         signal = signal_at(desk, "product_usage_anomaly", change=-0.4, seats=3)
-        context = frozen_context(desk.account, signal, now=NOW)
+        context = frozen_context(desk.account, signal.id, now=NOW)
     assert context["signals"][0]["external_text"] is False
 
 

@@ -236,6 +236,7 @@ def test_an_edit_is_judged_again_and_bound_anew(risky: Asked) -> None:
     assert old.edits == new.edits
     assert risky.kinds() == [
         "approval.edited",
+        "approval.withdrawn",
         "outcome.recorded",
         "intent.judged",
         "approval.requested",
@@ -339,10 +340,10 @@ def test_owners_are_reminded_then_approvers_are_asked(routine: Asked) -> None:
     assert routine.kinds() == []
     asking.sweep(now=asked.asked_at + ttl / 2)
     asking.sweep(now=asked.asked_at + ttl * 0.7)
-    assert routine.kinds() == ["approval.requested"]
+    assert routine.kinds() == ["approval.reminded"]
     asking.sweep(now=asked.asked_at + ttl * 0.75)
     asking.sweep(now=asked.asked_at + ttl * 0.9)
-    assert routine.kinds() == ["approval.requested", "approval.escalated"]
+    assert routine.kinds() == ["approval.reminded", "approval.escalated"]
     assert routine.now.escalated_at == asked.asked_at + ttl * 0.75
     routine.do(decisions.approve, by=Role.SELLER)
     assert routine.status == "APPROVED"
@@ -465,7 +466,7 @@ def test_put_off_is_not_put_away(routine: Asked) -> None:
     asking.sweep(now=until - timedelta(seconds=1))
     assert routine.kinds() == ["approval.snoozed"]
     asking.sweep(now=until)
-    assert routine.kinds() == ["approval.snoozed", "approval.requested"]
+    assert routine.kinds() == ["approval.snoozed", "approval.reminded"]
 
 
 def test_what_a_switch_stops_is_not_lost(routine: Asked) -> None:
@@ -491,7 +492,7 @@ def test_nobody_approves_what_is_blocked_by_now(routine: Asked) -> None:
     done = routine.do(decisions.approve, by=Role.ADMIN)
     assert isinstance(done.refusal, NoLongerAllowed)
     assert (routine.now.status, routine.status) == ("WITHDRAWN", "BLOCKED")
-    assert routine.kinds() == ["intent.judged", "intent.blocked"]
+    assert routine.kinds() == ["approval.withdrawn", "intent.judged", "intent.blocked"]
     assert routine.permits() == 0
 
 

@@ -184,5 +184,5 @@ def test_waking_is_never_worth_an_error(db: None, monkeypatch: Any) -> None:
         raise DatabaseError("gone")
 
     entering.wake()
-    monkeypatch.setattr("autonomy.entering.connection.cursor", broken)
+    monkeypatch.setattr("autonomy.waking.connection.cursor", broken)
     entering.wake()

@@ -79,7 +79,7 @@ def site(django_db_setup: None) -> Iterator[str]:
         server.wait(30)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chrome() -> Iterator[Browser]:
     """Chromium, found where the product's own set-up puts it."""
     path = chromium.find()

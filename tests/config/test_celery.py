@@ -1,47 +1,17 @@
-"""Tasks know their tenant by keyword; unsafe settings stop the start."""
+"""Tasks know their tenant by keyword; the timetable has its ticks."""
 
-from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
 import pytest
-from django.conf import settings
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from config.celery import TaskWithoutTenant, app
-from config.safety import UnsafeCelery, refuse_unsafe
 from config.schedule import ALLOWED_TASKS, TICKS, install_missing
 from ledger.errors import ForeignTenant
 from ledger.models import Entry
 from ledger.scope import current_tenant, tenant_scope
 from tests.conftest import House
-
-SAFE = {
-    name: getattr(settings, name)
-    for name in dir(settings)
-    if name.startswith("CELERY_")
-}
-
-
-def test_our_own_settings_are_safe() -> None:
-    refuse_unsafe(settings)
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "said"),
-    [
-        ("CELERY_BROKER_TRANSPORT_OPTIONS", {"visibility_timeout": 60}, "visibility"),
-        ("CELERY_RESULT_BACKEND", "redis://", "result backend"),
-        ("CELERY_ACCEPT_CONTENT", ["json", "pickle"], "pickle"),
-        ("CELERY_TASK_ACKS_LATE", False, "acks_late"),
-        ("CELERY_TASK_REJECT_ON_WORKER_LOST", True, "reject_on_worker_lost"),
-        ("CELERY_WORKER_PREFETCH_MULTIPLIER", 4, "prefetch"),
-        ("CELERY_TASK_ALWAYS_EAGER", True, "Eager"),
-    ],
-)
-def test_unsafe_settings_are_refused(name: str, value: Any, said: str) -> None:
-    with pytest.raises(UnsafeCelery, match=said):
-        refuse_unsafe(SimpleNamespace(**(SAFE | {name: value})))
 
 
 @app.task(name="test.who")

@@ -32,20 +32,21 @@ class Running:
         self.env = {name: os.environ[name] for name in kept if name in os.environ}
         self.env |= {"VAR_DIR": str(var), "PORT": str(port), "TICK_SECONDS": "1"}
         self.env |= env
+        self.words: list[str] = []
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> float:
         began = time.monotonic()
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "config.supervise"],
+                [sys.executable, "-m", "config.supervise", *self.words],
                 cwd=ROOT,
                 env=self.env,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self.wait_for(lambda: self.ask("/readyz")[0] == 200, 90)
+        self.wait_for(lambda: self.ask("/readyz")[0] == 200, 180)
         return time.monotonic() - began
 
     def stop(self) -> None:

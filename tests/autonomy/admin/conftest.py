@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.test import Client
@@ -10,9 +11,10 @@ from django.utils import timezone
 
 from autonomy import policies, profiles, registry, simulate, steering, switchboard
 from autonomy.execute import start
-from autonomy.models import Activation, Intent, Simulation
+from autonomy.models import Activation, Intent, Run, Simulation, Tool
 from autonomy.policy import shipped
 from autonomy.rules.switches import Scope
+from autonomy.tools.binding import add_tool
 from ledger.models import Entry
 from ledger.rules.kinds import Kind
 from ledger.scope import tenant_scope
@@ -22,6 +24,7 @@ from perception.rules.roles import Role
 from tests.autonomy.conftest import Desk
 from tests.conftest import House
 
+SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
 OWN_TYPE = {
     "key": "send_gift_card",
     "tier": "APPROVAL_REQUIRED",
@@ -108,6 +111,8 @@ def fill(desk: Desk) -> None:
         policies.save_data(data, by=by, now=now)
         offered = profiles.install("send_follow_up_email", hold_seconds=60, now=now)
         profiles.sign(offered, by=by, now=now)
+    parked(desk)
+    tool(desk)
     simulated(desk)
     switch = press(desk, Scope.ACTION_TYPE, "send_email", "A wrong template.")
     with tenant_scope(desk.tenant):
@@ -126,6 +131,43 @@ def simulated(desk: Desk) -> Simulation:
         )
     simulate.run(asked.id, tenant=desk.tenant, now=now)
     return asked
+
+
+def parked(desk: Desk, **more: Any) -> Run:
+    """A run that was given up at its decision."""
+    now = timezone.now()
+    with tenant_scope(desk.tenant):
+        values = {
+            "trigger": "SIGNAL_ARRIVED",
+            "key": uuid4().hex,
+            "status": "PARKED",
+            "stage": "DECIDE",
+            "attempts": 5,
+            "due_at": now,
+            "gate_result": "ALLOW",
+            "gate_reason": "ALLOWED",
+            "gate_explanation": "Worth a decision now.",
+            "error": "The synthesizer was cut off.",
+            "created_at": now,
+            "updated_at": now,
+            **more,
+        }
+        return Run.objects.create(tenant_id=desk.tenant, account=desk.account, **values)
+
+
+def tool(desk: Desk, key: str = "gift-shop") -> Tool:
+    """A tool of an integrator."""
+    given = {
+        "key": key,
+        "url": "https://shop.example/act",
+        "secret": SECRET,
+        "effect": "KEYED",
+        "undo": False,
+        "timeout_s": 5.0,
+        "rate_per_s": 10.0,
+    }
+    with tenant_scope(desk.tenant):
+        return add_tool(given, by=desk.admin, now=timezone.now())
 
 
 @pytest.fixture

@@ -48,4 +48,8 @@ class Command(BaseCommand):
             return
         for name, found in figures.items():
             for what, figure in found.items():
-                self.stdout.write(f"{name:10} {what:24} {figure:>12,}")
+                self.stdout.write(f"{name:10} {what:28} {_shown(figure)}")
+
+
+def _shown(figure: Any) -> str:
+    return figure if isinstance(figure, str) else f"{figure:>12,}"

@@ -14,13 +14,15 @@ import structlog
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, close_old_connections, connection
-from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from autonomy import simulate
 from autonomy.relay import Relay
+from autonomy.rules.flow import LEAST
 from autonomy.tasks import publish
+from autonomy.waking import CHANNEL
 from config.operate.tasks import pulse, run_simulations, write_exports
+from ledger.clock import clock
 from ledger.errors import NoSigningKey
 from ledger.export import due_exports
 from ledger.seal import seal_due
@@ -30,6 +32,7 @@ logger = structlog.get_logger("config.relay")
 
 # Between rounds: while there is work, and while nobody says that there is.
 BUSY_PAUSE, IDLE_PAUSE = 0.02, 0.25
+STUCK_AFTER = 15
 
 
 class Command(BaseCommand):
@@ -43,19 +46,21 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.stopping = threading.Event()
-        relay = Relay(publish)
         if options["once"]:
             tend()
-            relay.round()
+            Relay(publish).round()
             return
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stopping.set())
+        self.rounded = time.monotonic()
         tending = threading.Thread(target=self.keep_tending)
         tending.start()
-        ear = Ear()
+        relay, ear, pause = Relay(publish, room=LEAST), Ear(), IDLE_PAUSE
         while not self.stopping.is_set():
-            sent = guarded(relay.round) or 0
-            ear.wait(BUSY_PAUSE if sent else IDLE_PAUSE)
+            # What is under way ends soon, and makes room for more.
+            pause = BUSY_PAUSE if guarded(relay.round) else min(2 * pause, IDLE_PAUSE)
+            self.rounded = time.monotonic()
+            ear.wait(pause)
         ear.close()
         tending.join()
 
@@ -63,7 +68,9 @@ class Command(BaseCommand):
         """Seal and wake, beside the sending: a long seal must not hold a signal up."""
         next_wake = 0.0
         while not self.stopping.is_set():
-            wake = time.monotonic() >= next_wake
+            # A sender that hangs shows no life, so that others send in its place.
+            lives = time.monotonic() - self.rounded < STUCK_AFTER
+            wake = lives and time.monotonic() >= next_wake
             if wake:
                 next_wake = time.monotonic() + settings.TICK_SECONDS
             guarded(partial(tend, wake=wake))
@@ -108,7 +115,7 @@ class Ear:
             )
             self.line.autocommit = True
             with self.line.cursor() as cursor:
-                cursor.execute("LISTEN autonomy_work")
+                cursor.execute(f"LISTEN {CHANNEL}")
         except psycopg2.Error:
             self.close()
         return self.line is not None
@@ -131,7 +138,7 @@ def guarded(work: Callable[[], Any]) -> Any:
 
 def tend(*, wake: bool = True) -> None:
     """Seal; and now and then show life, and wake workers for what waits."""
-    now = timezone.now()
+    now = clock()
     try:
         seal_due(now=now)
     except NoSigningKey:

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand
 from django.db.models import Count
 from django.utils import timezone
 
+from autonomy.workload import workload
 from config import health
 from ledger.backlog import backlog
 from ledger.models import Export
@@ -32,12 +33,13 @@ class Command(BaseCommand):
                 if isinstance(value, dict)
                 else value
             )
-            self.stdout.write(f"{name:14} {shown or 'none'}")
+            said = "none" if shown in ("", None) else shown
+            self.stdout.write(f"{name.replace('_', ' '):26} {said}")
 
 
 def _seen() -> dict[str, Any]:
     now = timezone.now()
-    waiting = backlog(now=now)
+    waiting, work = backlog(now=now), workload(now=now)
     with system_scope("status"):
         exports = dict(
             Export.objects.values_list("status")
@@ -50,6 +52,13 @@ def _seen() -> dict[str, Any]:
         }
     return {
         **counts,
+        "backlog": work.backlog,
+        "runs": work.runs,
+        "oldest_unfinished_seconds": work.oldest_seconds,
+        "relay_lag_seconds": work.relay_lag_seconds,
+        "parked": work.parked,
+        "given_up": work.given_up,
+        "in_doubt": work.in_doubt,
         "ledger": {
             "unsealed": waiting.count,
             "oldest_seconds": waiting.oldest_seconds,

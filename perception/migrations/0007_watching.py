@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("perception", "0005_signal_fences"),
+        ("perception", "0006_waiting"),
     ]
 
     operations = [

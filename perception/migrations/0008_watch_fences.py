@@ -23,7 +23,7 @@ REFERENCES = {
 
 
 class Migration(migrations.Migration):
-    dependencies = [("perception", "0006_watching")]
+    dependencies = [("perception", "0007_watching")]
 
     operations = [
         *[

@@ -8,7 +8,7 @@ from ledger.fences import fence, within_tenant
 
 
 class Migration(migrations.Migration):
-    dependencies = [("perception", "0008_watching_functions")]
+    dependencies = [("perception", "0009_watching_functions")]
 
     operations = [
         migrations.AddField(

@@ -102,7 +102,7 @@ ALTER TABLE perception_account FORCE ROW LEVEL SECURITY;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("perception", "0007_watch_fences")]
+    dependencies = [("perception", "0008_watch_fences")]
 
     operations = [
         migrations.AddField(

@@ -1,0 +1,39 @@
+"""S3: how much may be under way at once: what hands take up soon, and no more.
+
+A message that is sent stands in the queue before those of everybody who comes later, so
+the queue is kept as short as the hands are slow; what is not sent waits where it is fair.
+"""
+
+from dataclasses import dataclass
+
+# As much as is sent to hands that nobody has seen at work.
+LEAST = 4
+# Seconds that half of what is sent may wait for a hand.
+PATIENCE = 0.15
+# Where fewer than one in so many places waits, the hands are about to be empty.
+SHARE = 4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seen:
+    """What is sent and not taken up: how many, and for how long, of half of them.
+
+    `full`: whether somebody has more to do than there was room for.
+    """
+
+    waiting: int
+    age: float
+    full: bool
+
+
+def room_after(room: int, seen: Seen, *, most: int) -> int:
+    """The room from now on, never more than `most`."""
+    if seen.waiting and seen.age > PATIENCE:
+        taken_soon = int(seen.waiting * PATIENCE / seen.age)
+        return max(LEAST, min(room, taken_soon))
+    if not seen.full:
+        # Who comes next must not find the room that an easy crowd had needed.
+        return max(LEAST, min(room, room * 3 // 4))
+    if seen.waiting * SHARE <= room:
+        return min(most, room * 2)
+    return room

@@ -1,0 +1,65 @@
+"""G4: nothing is allowed that was not counted, whatever was read a moment before."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from autonomy import admission, runs
+from autonomy.models import DecisionBudget, DecisionUse, Run
+from autonomy.rules.runs import Stage
+from ledger.models import Entry
+from ledger.scope import tenant_scope
+from tests.autonomy.conftest import Desk
+
+PLENTY = admission.RUNS_PER_DAY * 4
+
+
+@pytest.mark.parametrize("whose", ["tenant", "account"])
+def test_who_comes_too_late_for_the_last_decision_is_not_let_through(
+    make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch, whose: str
+) -> None:
+    """G3, G4: also where a tenant's own limit is above the shipped one."""
+    desk, now = make_desk(), datetime.now(UTC)
+    key = {"tenant": desk.tenant, "account": desk.account.id}[whose]
+    with tenant_scope(desk.tenant):
+        DecisionBudget.objects.create(
+            tenant_id=desk.tenant,
+            runs_per_day=PLENTY,
+            runs_per_account_day=PLENTY,
+            cost_per_day=1,
+            updated_at=now,
+        )
+        run = Run.objects.create(
+            tenant_id=desk.tenant,
+            account=desk.account,
+            trigger="SIGNAL_ARRIVED",
+            key="late",
+            status="TRIGGERED",
+            stage="GATE",
+            due_at=now,
+            created_at=now,
+            updated_at=now,
+        ).id
+    read = admission._read
+
+    def before_the_other(*asked: Any) -> dict[str, Any]:
+        """What was read; then somebody else takes the day's last decision."""
+        row = read(*asked)
+        DecisionUse.objects.create(
+            tenant_id=desk.tenant, key=key, day=row["day"], runs=PLENTY
+        )
+        return row
+
+    monkeypatch.setattr(admission, "_read", before_the_other)
+    held = runs.claim(run, Stage.GATE, tenant=desk.tenant)
+    assert held is not None
+    with tenant_scope(desk.tenant):
+        assert admission.gate(held) is None
+        row = Run.objects.get(pk=run)
+        assert (row.status, row.gate_result) == ("SKIPPED", "SKIP")
+        assert row.gate_reason == "BUDGET_EXHAUSTED"
+        assert Entry.objects.get(run_id=run).data["result"] == "SKIP"
+        counted = DecisionUse.objects.filter(runs__gt=0)
+        assert list(counted.values_list("key", "runs")) == [(key, PLENTY)]

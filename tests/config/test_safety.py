@@ -1,0 +1,143 @@
+"""Settings that lose or repeat work stop the start, with what would mend them (S2, S5)."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import redis
+from django.conf import settings
+
+from config.celery import TaskInBroker, app
+from config.checkup import examine
+from config.safety import UNSAFE, UnsafeCelery, refuse_unsafe
+
+SAFE = {name: getattr(settings, name) for name in dir(settings) if name.isupper()}
+TRANSPORT = {
+    "visibility_timeout": 300,
+    "socket_connect_timeout": 3,
+    "socket_timeout": 3,
+}
+OURS = settings.DATABASES["default"]
+
+
+def _database(**changes: Any) -> dict[str, Any]:
+    return {"default": {**OURS, **changes}}
+
+
+CASES = [
+    ("CELERY_TASK_TIME_LIMIT", None, "without an end"),
+    (
+        "CELERY_BROKER_TRANSPORT_OPTIONS",
+        TRANSPORT | {"visibility_timeout": 60},
+        "visibility",
+    ),
+    ("CELERY_TASK_SOFT_TIME_LIMIT", None, "handed back"),
+    ("CELERY_TASK_SOFT_TIME_LIMIT", 60, "handed back"),
+    ("TOOL_TIMEOUT_SECONDS", 45.0, "slow tools"),
+    ("CELERY_RESULT_BACKEND", "redis://", "result backend"),
+    ("CELERY_TASK_IGNORE_RESULT", False, "nobody reads"),
+    ("CELERY_ACCEPT_CONTENT", ["json", "pickle"], "pickle"),
+    ("CELERY_TASK_SERIALIZER", "pickle", "pickle"),
+    ("CELERY_TASK_ACKS_LATE", False, "acks_late"),
+    ("CELERY_TASK_ACKS_ON_FAILURE_OR_TIMEOUT", False, "uncounted"),
+    ("CELERY_TASK_REJECT_ON_WORKER_LOST", True, "reject_on_worker_lost"),
+    ("CELERY_WORKER_PREFETCH_MULTIPLIER", 4, "prefetch"),
+    ("CELERY_TASK_ALWAYS_EAGER", True, "Eager"),
+    ("CELERY_TASK_PUBLISH_RETRY", True, "publish retries"),
+    ("CELERY_BROKER_CONNECTION_RETRY", False, "first pause"),
+    ("CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP", False, "on startup"),
+    ("CELERY_BROKER_CONNECTION_MAX_RETRIES", 100, "gives its broker up"),
+    ("CELERY_BROKER_TRANSPORT_OPTIONS", {"visibility_timeout": 300}, "silent Redis"),
+    ("CELERY_TASK_DEFAULT_PRIORITY", 3, "starve"),
+    ("CELERY_TASK_QUEUE_MAX_PRIORITY", 10, "starve"),
+    (
+        "CELERY_BROKER_TRANSPORT_OPTIONS",
+        TRANSPORT | {"priority_steps": [0, 9]},
+        "starve",
+    ),
+    ("CELERY_TASK_DEFAULT_RATE_LIMIT", "10/s", "its own"),
+    ("CELERY_TASK_ANNOTATIONS", {"*": {"rate_limit": "10/s"}}, "its own"),
+    ("CELERY_WORKER_POOL", "gevent", "prefork"),
+    ("CELERY_WORKER_MAX_TASKS_PER_CHILD", None, "without end"),
+    ("CELERY_WORKER_MAX_MEMORY_PER_CHILD", None, "without end"),
+    ("CELERY_WORKER_SEND_TASK_EVENTS", True, "fills Redis"),
+    ("CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT", 0, "deploy"),
+    ("CELERY_BEAT_SCHEDULER", "celery.beat:PersistentScheduler", "forget ticks"),
+    ("CELERY_TIMEZONE", "Europe/Berlin", "local time"),
+    ("CELERY_ENABLE_UTC", False, "local time"),
+    ("CELERY_DB_REUSE_MAX", 0, "above 0"),
+    ("DATABASES", _database(CONN_HEALTH_CHECKS=False), "CONN_HEALTH_CHECKS"),
+    ("DATABASES", _database(CONN_MAX_AGE=None), "CONN_MAX_AGE"),
+    ("DATABASES", _database(OPTIONS={**OURS["OPTIONS"], "pool": True}), "fork"),
+    ("DATABASES", _database(OPTIONS={"options": "-c app.tenant=x"}), "lock_timeout"),
+    (
+        "DATABASES",
+        _database(
+            OPTIONS={
+                "options": f"{OURS['OPTIONS']['options']} -c synchronous_commit=off"
+            }
+        ),
+        "synchronous_commit",
+    ),
+]
+
+
+def test_our_own_settings_are_safe() -> None:
+    refuse_unsafe(settings)
+    refuse_unsafe(SimpleNamespace(**SAFE))
+
+
+@pytest.mark.parametrize(("name", "value", "said"), CASES)
+def test_unsafe_settings_are_refused(name: str, value: Any, said: str) -> None:
+    """S2, S5: one clear line that names the setting and says how to mend it."""
+    with pytest.raises(UnsafeCelery, match=said) as refusal:
+        refuse_unsafe(SimpleNamespace(**(SAFE | {name: value})))
+    text = str(refusal.value)
+    assert "\n" not in text
+    assert text.partition(":")[0].startswith(("CELERY_", "DATABASES", "TOOL_"))
+
+
+def test_rabbitmq_confirms_what_it_takes() -> None:
+    """S6: the other broker has dangers of its own, and none of Redis's."""
+    amqp = SAFE | {"CELERY_BROKER_URL": "amqp://guest@mq//"}
+    options = {"CELERY_BROKER_TRANSPORT_OPTIONS": {"confirm_publish": True}}
+    refuse_unsafe(SimpleNamespace(**(amqp | options)))
+    with pytest.raises(UnsafeCelery, match="confirm_publish"):
+        refuse_unsafe(
+            SimpleNamespace(**(amqp | {"CELERY_BROKER_TRANSPORT_OPTIONS": {}}))
+        )
+
+
+def test_every_check_is_tried() -> None:
+    """None of them can rot unseen."""
+    told = {said for _, _, said in CASES} | {"confirm_publish"}
+    for name, _, why in UNSAFE:
+        assert any(said in why for said in told), (name, why)
+
+
+@app.task(name="test.later", house_wide=True)
+def later() -> None:
+    """Nothing."""
+
+
+@pytest.mark.parametrize("when", [{"countdown": 5}, {"eta": "2027-01-01T00:00:00Z"}])
+def test_no_task_waits_in_the_broker(when: dict[str, Any]) -> None:
+    """S2, R11: one that outlives the visibility timeout runs many times over."""
+    with pytest.raises(TaskInBroker, match="due_at"):
+        later.apply_async(**when)
+
+
+def test_the_doctor_sees_what_only_servers_know(db: None) -> None:
+    """Redis that evicts drops messages; a commit that is not on the disk is none."""
+    found = {each.name: each for each in examine()}
+    assert found["redis eviction"].ok
+    assert found["durable commits"].ok
+    with redis.Redis.from_url(settings.REDIS_URL) as server:
+        server.config_set("maxmemory-policy", "allkeys-lru")
+        try:
+            evicts = {each.name: each for each in examine()}["redis eviction"]
+        finally:
+            server.config_set("maxmemory-policy", "noeviction")
+    assert not evicts.ok
+    assert evicts.seen == "allkeys-lru"
+    assert "noeviction" in evicts.remedy
