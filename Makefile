@@ -40,7 +40,7 @@ help: ## what there is to make
 	touch $@
 
 run: .venv/.runtime ## start everything on http://127.0.0.1:8000, until Ctrl-C
-	@exec $(BIN)/python -m config.supervise
+	@exec $(BIN)/python -m config.supervise --sandbox
 
 setup: .venv/.runtime ## prepare .venv, database and migrations, start nothing
 	@$(BIN)/python -m config.prepare

@@ -33,6 +33,7 @@ def main() -> int:
     given = argparse.ArgumentParser(description=__doc__)
     given.add_argument("--folder", type=Path, default=ROOT)
     given.add_argument("--procfile", type=Path)
+    given.add_argument("--sandbox", action="store_true", help="a demo with a past")
     choice = given.parse_args()
     procfile = choice.procfile or choice.folder / "Procfile"
     try:
@@ -40,7 +41,8 @@ def main() -> int:
         with _alone(env.var_dir):
             _refuse_taken(env)
             lines = _procfile(procfile)
-            return _run(env, lines, Crew(choice.folder, _environment(env)))
+            crew = Crew(choice.folder, _environment(env))
+            return _run(env, lines, crew, ["--sandbox"] if choice.sandbox else [])
     except (WrongSetting, Refused) as problem:
         sys.stderr.write(f"autonomy: {problem}\n")
         return 2
@@ -49,22 +51,24 @@ def main() -> int:
         return 1
 
 
-def _run(env: Environment, lines: dict[str, str], crew: Crew) -> int:
+def _run(env: Environment, lines: dict[str, str], crew: Crew, demo: list[str]) -> int:
     crew.heed()
     crew.width = max(map(len, [*lines, "release"]))
     names = _wanted(env)
     started = embedded.up(env.var_dir, names) if names else frozenset[str]()
     try:
-        return _run_all(env, lines, crew)
+        return _run_all(env, lines, crew, demo)
     finally:
         crew.stop()
         if started:
             embedded.down(env.var_dir, started)
 
 
-def _run_all(env: Environment, lines: dict[str, str], crew: Crew) -> int:
+def _run_all(
+    env: Environment, lines: dict[str, str], crew: Crew, demo: list[str]
+) -> int:
     seeded: list[str] = []
-    seed = [sys.executable, "manage.py", "seed", "--json"]
+    seed = [sys.executable, "manage.py", "seed", "--json", *demo]
     release = lines.pop("release", None)
     code = _finish(crew, "release", _shell(release)) if release else 0
     code = code or _finish(crew, "seed", seed, seeded)

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 from django.db import IntegrityError, transaction
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, ValidationError
 
 from ledger.record import SYSTEM, Actor, Fact, record
 from ledger.rules.kinds import Kind
@@ -48,22 +48,62 @@ def add(given: Mapping[str, Any], *, by: Actor, now: datetime) -> Connector:
     return connector
 
 
-def _insist_on_fit(kind: str, config: Mapping[str, Any]) -> None:
+def faults_in(kind: str, config: Mapping[str, Any]) -> dict[str, str]:
+    """What does not fit the schema of this kind, by its place."""
     source = SOURCES.get(kind)
     if source is None:
-        return
-    found = Draft202012Validator(source.schema).iter_errors(config)
-    faults = {
-        ".".join(map(str, each.absolute_path)) or "config": each.message[:200]
-        for each in found
-    }
-    if faults:
+        return {}
+    faults: dict[str, str] = {}
+    for each in Draft202012Validator(source.schema).iter_errors(config):
+        place = ".".join(map(str, each.absolute_path)) or "config"
+        faults[place] = f"{faults.get(place, '')} {_said(each)}".lstrip()
+    return faults
+
+
+def _said(fault: ValidationError) -> str:
+    """A fault in words; what may be left out for one another is named."""
+    if fault.validator == "anyOf":
+        needed = [
+            " and ".join(each.get("required", ())) for each in fault.schema["anyOf"]
+        ]
+        if all(needed):
+            return f"Give {' or '.join(needed)}."
+    said = f"{fault.message[:200].rstrip('.')}."
+    # Of a pattern nobody reads what is meant.
+    meant = fault.schema.get("description", "") if fault.validator == "pattern" else ""
+    return f"{said} {meant}".rstrip()
+
+
+def _insist_on_fit(kind: str, config: Mapping[str, Any]) -> None:
+    if faults := faults_in(kind, config):
         raise ConfigRefused(faults)
 
 
 def _is_read_whole(kind: str) -> bool:
     source = SOURCES.get(kind)
     return source is not None and source.reach is Reach.WHOLE
+
+
+def kinds() -> list[dict[str, Any]]:
+    """Every kind of connector, with what a form for it needs."""
+    delivered = {
+        "kind": WEBHOOK.value,
+        "title": "Webhook",
+        "reach": "",
+        "schema": {"type": "object"},
+        "secret": "What its sender signs with; made where none is given",
+    }
+    read = [
+        {
+            "kind": each.kind,
+            "title": each.title,
+            "reach": each.reach.value,
+            "schema": each.schema,
+            "secret": each.secret,
+        }
+        for each in SOURCES.values()
+    ]
+    return [delivered, *read]
 
 
 def change(

@@ -33,6 +33,7 @@ from perception.sources.base import (
     Found,
     Reach,
     Source,
+    SourceBarred,
     SourceRefuses,
     Watched,
     Wire,
@@ -132,8 +133,13 @@ class _Walk:
     cursor: Mapping[str, Any]
     probe: datetime | None = None
     pages: int = 0
-    # Whether the source has brought the page that is at hand.
+    # Whether a request was let out; whether the page at hand came.
+    let_out: bool = False
     answered: bool = False
+    wire: Wire | None = None
+    # What could not be kept of all pages, and the first word about it.
+    skipped: int = 0
+    note: str = ""
     since: float = field(default_factory=monotonic)
 
     def go(self) -> str:
@@ -162,6 +168,7 @@ class _Walk:
             raise SourceRefuses("It was begun too often, and never ended.")
         live = connectors.secrets_of(self.connector)
         wire = Wire(timeout=settings.TOOL_TIMEOUT_SECONDS, pace=self.pace, hidden=live)
+        self.wire = wire
         ended = False
         while not ended:
             self.answered = False
@@ -193,6 +200,7 @@ class _Walk:
                     if self.probe is None:
                         span = timedelta(seconds=self.hold.span)
                         self.probe = guards.admit(self.connector, probe_for=span)
+                self.let_out = True
                 return
             except NotNow as refusal:
                 wait = refusal.until - self._now()
@@ -222,14 +230,15 @@ class _Walk:
             again = found.more and source.reach is Reach.WHOLE
             fresh: dict[str, Any] = {"next_pull_at": now} if again else {}
             self._mark(pulled_at=now, last_error="", **fresh)
-        said = f"{kept.skipped} things could not be kept." if kept.skipped else ""
+        self.skipped += kept.skipped
+        self.note = self.note or next(iter(found.skipped), "")
         signals, unmatched = self.hold.count(
-            signals=kept.signals, unmatched=kept.unmatched, said=said
+            signals=kept.signals, unmatched=kept.unmatched, said=self._left_out()
         )
         if is_last:
             self.hold.end(Pull.Status.DONE, at=now)
             counts = {"signals": signals, "unmatched": unmatched, "pages": self.pages}
-            more = {"skipped": kept.skipped, "more": found.more}
+            more = {"skipped": self.skipped, "more": found.more}
             self._state(Kind.PULL_COMPLETED, {**counts, **more}, now=now)
         return is_last
 
@@ -245,13 +254,14 @@ class _Walk:
 
     def _failed(self, error: Exception) -> str:
         """Tell the breaker; try again later, or give up and say why."""
-        said = _said(error)
+        said = self._words(error)
         until: datetime | None = getattr(error, "until", None)
         is_over = self.hold.attempts >= self.most
         with suppress(Lost), tenant_scope(self.hold.tenant):
             self.hold.insist()
             now = clock()
-            if not isinstance(error, EgressRefused):
+            # A source that nobody asked is neither there nor away.
+            if self.let_out and not isinstance(error, EgressRefused | SourceBarred):
                 # Whoever says when to come back, or refuses, is there.
                 well = self.answered or until or isinstance(error, SourceRefuses)
                 guards.note(self.connector, went_well=bool(well), probe=self.probe)
@@ -266,6 +276,23 @@ class _Walk:
             return WAITS
         return NOTHING
 
+    def _left_out(self) -> str:
+        if not self.skipped:
+            return ""
+        number = "1 thing" if self.skipped == 1 else f"{self.skipped} things"
+        return self._fit(f"{number} could not be kept. {self.note}".rstrip())
+
+    def _words(self, error: Exception) -> str:
+        """Words for a person; what others wrote into their errors may be private."""
+        if not isinstance(error, PerceptionError):
+            return f"Reading it broke off: {type(error).__name__}."
+        return self._fit(str(error))
+
+    def _fit(self, said: str) -> str:
+        """As it may be kept: without secrets, and not too long."""
+        shown = said if self.wire is None else self.wire.shown(said)
+        return shown[:MOST_SAID]
+
     def _mark(self, **values: Any) -> None:
         rows = Connector.objects.filter(tenant_id=self.hold.tenant)
         rows.filter(pk=self.connector.pk).update(**values)
@@ -275,10 +302,3 @@ class _Walk:
         if self.hold.account is not None:
             subjects["account"] = self.hold.account
         record(Fact(kind=kind, by=BY, subjects=subjects, data=data), now=now)
-
-
-def _said(error: Exception) -> str:
-    """Words for a person; what others wrote into their errors may be private."""
-    if isinstance(error, PerceptionError):
-        return str(error)[:MOST_SAID]
-    return f"Reading it broke off: {type(error).__name__}."

@@ -13,6 +13,7 @@ from perception.rules.days import next_midnight, zone_at
 
 MODES = ("DISABLED", "ASSIST", "APPROVAL", "AUTOPILOT", "SCHEDULED")
 CAPS = ("account_per_week", "contact_per_week")
+MOST_UNITS = 10_000_000
 
 
 def change_settings(

@@ -11,7 +11,16 @@ from perception import connectors, guards
 from perception.errors import CannotTry, PerceptionError
 from perception.models import Account, Connector, PullUse
 from perception.rules.rates import Bucket, filled
-from perception.sources.base import Asked, Exchanged, Found, Reach, Watched, Wire
+from perception.sources.base import (
+    Asked,
+    Exchanged,
+    Found,
+    Reach,
+    Sighted,
+    Source,
+    Watched,
+    Wire,
+)
 from perception.sources.registry import SOURCES
 from perception.tenants import today
 
@@ -24,6 +33,8 @@ class Tried:
 
     error: str = ""
     signals: int = 0
+    # The first of them, to look at.
+    first: list[Sighted] = field(default_factory=list)
     interactions: int = 0
     skipped: list[str] = field(default_factory=list)
     more: bool = False
@@ -42,13 +53,33 @@ def try_out(connector: Connector, *, now: datetime) -> Tried:
     source = SOURCES.get(connector.kind)
     if source is None:
         raise CannotTry
-    secret = next(iter(connectors.secrets_of(connector)), "")
     wire = Wire(
         timeout=settings.TOOL_TIMEOUT_SECONDS,
         pace=lambda: guards.look(connector, now=clock()),
-        hidden=[secret],
     )
-    asked = Asked(
+    error, found = "", Found(cursor={})
+    try:
+        found = source.pull(_asked(connector, source, wire, now=now), wire)
+    except PerceptionError as refusal:
+        error = wire.shown(str(refusal))
+    return Tried(
+        error=error,
+        signals=len(found.signals),
+        first=list(found.signals[:SHOWN]),
+        interactions=len(found.interactions),
+        skipped=[wire.shown(each) for each in found.skipped[:SHOWN]],
+        more=found.more,
+        exchanged=wire.said,
+        calls_left=_calls_left(connector),
+        units_left=_units_left(connector, now=now),
+    )
+
+
+def _asked(connector: Connector, source: Source, wire: Wire, *, now: datetime) -> Asked:
+    """The first page; its secret is hidden from here on."""
+    secret = next(iter(connectors.secrets_of(connector)), "")
+    wire.hide(secret)
+    return Asked(
         config=connector.config,
         secret=secret,
         cursor={},
@@ -56,21 +87,6 @@ def try_out(connector: Connector, *, now: datetime) -> Tried:
         now=now,
         tenant=str(connector.tenant_id),
         account=_somebody() if source.reach is Reach.ACCOUNT else None,
-    )
-    error, found = "", Found(cursor={})
-    try:
-        found = source.pull(asked, wire)
-    except PerceptionError as refusal:
-        error = str(refusal)
-    return Tried(
-        error=error,
-        signals=len(found.signals),
-        interactions=len(found.interactions),
-        skipped=list(found.skipped[:SHOWN]),
-        more=found.more,
-        exchanged=wire.said,
-        calls_left=_calls_left(connector),
-        units_left=_units_left(connector, now=now),
     )
 
 

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from perception.api import connectors
-from perception.api.accounts import Accounts, OneAccount, Timeline
+from perception.api.accounts import Accounts, OneAccount, Pulls, Timeline
 from perception.api.deliveries import Deliveries
 from perception.api.explanations import ExecutionExplanation, IntentExplanation
 from perception.api.settings import Me, TenantSettings
@@ -11,6 +11,7 @@ from perception.api.settings import Me, TenantSettings
 urlpatterns = [
     path("me/", Me.as_view(), name="me"),
     path("connectors/", connectors.Connectors.as_view(), name="connectors"),
+    path("connectors/kinds/", connectors.Kinds.as_view(), name="connector-kinds"),
     path("connectors/<uuid:pk>/", connectors.OneConnector.as_view(), name="connector"),
     path(
         "connectors/<uuid:pk>/rotate/",
@@ -32,6 +33,7 @@ urlpatterns = [
     path("accounts/", Accounts.as_view(), name="accounts"),
     path("accounts/<uuid:pk>/", OneAccount.as_view(), name="account"),
     path("accounts/<uuid:pk>/timeline/", Timeline.as_view(), name="account-timeline"),
+    path("accounts/<uuid:pk>/pulls/", Pulls.as_view(), name="account-pulls"),
     path(
         "intents/<uuid:pk>/explanation/",
         IntentExplanation.as_view(),

@@ -35,6 +35,15 @@ def unseal_bytes(sealed: bytes) -> bytes:
         raise SealBroken from error
 
 
+def resealed(sealed: bytes) -> bytes | None:
+    """The same content under the newest key; nothing where it is that already."""
+    try:
+        Fernet(settings.FIELD_KEYS[0]).decrypt(sealed)
+    except InvalidToken:
+        return seal_bytes(unseal_bytes(sealed))
+    return None
+
+
 def stamp(purpose: str, content: bytes) -> str:
     """A mark over content that nobody makes without the newest key."""
     return _stamped(settings.FIELD_KEYS[0], purpose, content)

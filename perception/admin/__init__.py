@@ -1,5 +1,5 @@
 """The admin pages of perception."""
 
-from perception.admin import connectors, members, tenant, tokens, world
+from perception.admin import connectors, contacts, members, tenant, tokens, world
 
-__all__ = ["connectors", "members", "tenant", "tokens", "world"]
+__all__ = ["connectors", "contacts", "members", "tenant", "tokens", "world"]

@@ -1,89 +1,63 @@
-"""Connectors in the admin pages: added, let in or not, given secrets, looked after."""
+"""Connectors in the admin pages: chosen, tried, given secrets, looked after."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
-from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanWidget
 
 from ledger.admin import as_json
-from perception import connectors
+from perception import connectors, guards
 from perception.admin.asking import caller_of, is_admin
-from perception.admin.pages import Door, Question, Shown, Tool
+from perception.admin.connector_doors import ONCE, ConnectorDoors
+from perception.admin.connector_forms import form_of, places
+from perception.admin.connector_words import (
+    WEBHOOK,
+    deliveries_of,
+    is_read,
+    kind_said,
+    kinds,
+    next_said,
+    pulls_of,
+    read_said,
+    standing,
+    state_said,
+)
+from perception.admin.pages import Tool
+from perception.connectors import CAPS
 from perception.members import person_acting
-from perception.models import Connector, Delivery
+from perception.models import Connector
+from perception.rules.breaker import BreakerState
 
-LAST = 20
-ONCE = "Copy it now, it is shown only once: "
-
-
-class ConnectorForm(forms.ModelForm):  # type: ignore[type-arg]
-    """What a connector is called, and whether it is let in."""
-
-    name = forms.CharField(
-        max_length=200,
-        help_text="As people know the system; its signals name it as their source.",
-        widget=UnfoldAdminTextInputWidget,
-    )
-    is_active = forms.BooleanField(
-        label="Let in",
-        required=False,
-        initial=True,
-        help_text="Off: every delivery is refused.",
-        widget=UnfoldBooleanWidget,
-    )
-
-    class Meta:
-        model = Connector
-        fields = ("name", "is_active")
-
-    def clean_name(self) -> str:
-        name: str = self.cleaned_data["name"]
-        others = Connector.objects.exclude(pk=self.instance.pk)
-        if others.filter(name=name).exists():
-            raise forms.ValidationError("There is a connector of this name already.")
-        return name
+SHORT = 80
 
 
-class RotateForm(forms.Form):
-    """What becomes of the secret before."""
+class ConnectorAdmin(ConnectorDoors):
+    """Outside systems. A secret is shown once, when it is made.
 
-    keep_old = forms.BooleanField(
-        label="The old secret stays valid beside the new one",
-        required=False,
-        initial=True,
-        help_text="Take this away when the old one leaked: it ends at once.",
-        widget=UnfoldBooleanWidget,
-    )
-
-
-@admin.register(Connector)
-class ConnectorAdmin(Shown):
-    """Outside systems. A secret is shown once, when it is made."""
+    Whoever knows what signals start registers this page, and fills in `read`, `enter`.
+    """
 
     about = (
-        "Outside systems that tell what happens at accounts. Each signs what it sends "
-        "with a secret of its own; what is not signed is refused."
+        "Outside systems that tell what happens at accounts: those that send to us, "
+        "each signed with a secret of its own, and those that we read."
     )
     nothing = (
-        "No connector yet. Add one, and give its address and secret to the system that "
-        "should send: its deliveries appear here."
+        "No connector yet. Add one: a system that sends, or one that is read. What it "
+        "brings, and what goes wrong with it, appears here."
     )
-    form = ConnectorForm
-    list_display = ("name", "kind", "state", "added")
+    list_display = ("name", "sort", "state", "read_last", "read_next", "went_wrong")
     list_display_links = ("name",)
     list_filter = ("kind", "is_active")
     ordering = ("name",)
     sortable_by = ()
-    shown = ("kind", "address", "added", "config_json", "delivered")
-    readonly_fields = shown
+    shown = ("address", "added")
+    readonly_fields = (*shown, "config_json")
 
     config_json = as_json("config", "configuration")
 
@@ -93,16 +67,33 @@ class ConnectorAdmin(Shown):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return is_admin(request)
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        if obj is None:
-            return ("name",)
-        known = [each for each in self.shown if each != "config_json" or obj.config]
-        return ("name", "is_active", *known)
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **more: Any
+    ) -> Any:
+        kind = obj.kind if obj else _asked_for(request)
+        more["form"] = form_of(kind, is_new=obj is None)
+        return super().get_form(request, obj, change, **more)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        kind = obj.kind if obj else _asked_for(request)
+        named = ("name",) if obj is None else ("name", "is_active")
+        own = self.shown if obj and kind == WEBHOOK else self.shown[1:] if obj else ()
+        if kind == WEBHOOK:
+            return [(None, {"fields": (*named, *own)})]
+        if obj and not self.has_change_permission(request, obj):
+            return [(None, {"fields": (*named, *CAPS, *own, "config_json")})]
+        fields = form_of(kind, is_new=obj is None).base_fields
+        secret = ("secret",) if "secret" in fields else ()
+        return [
+            (None, {"fields": (*named, *own)}),
+            ("What is read", {"fields": (*places(kind), *secret)}),
+            ("Limits", {"fields": CAPS}),
+        ]
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Any = None
     ) -> tuple[str, ...]:
-        return () if obj is None else self.shown
+        return () if obj is None else self.readonly_fields
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: Any = None
@@ -112,10 +103,27 @@ class ConnectorAdmin(Shown):
             row.called = request.build_absolute_uri(reverse("webhook", args=[row.pk]))
         return row  # type: ignore[no-any-return]
 
+    @admin.display(description="kind")
+    def sort(self, row: Connector) -> str:
+        return kind_said(row.kind)
+
     @admin.display(description="state")
     def state(self, row: Connector) -> SafeString:
-        tone, words = ("good", "let in") if row.is_active else ("wait", "shut out")
+        words, tone = state_said(row, now=timezone.now())
         return format_html('<span class="gv-tag gv-{}">{}</span>', tone, words)
+
+    @admin.display(description="last read")
+    def read_last(self, row: Connector) -> str:
+        return read_said(row)
+
+    @admin.display(description="next")
+    def read_next(self, row: Connector) -> str:
+        return next_said(row, now=timezone.now())
+
+    @admin.display(description="last error")
+    def went_wrong(self, row: Connector) -> str:
+        said = row.last_error
+        return f"{said[:SHORT]}…" if len(said) > SHORT else said or "–"
 
     @admin.display(description="added")
     def added(self, row: Connector) -> str:
@@ -125,83 +133,81 @@ class ConnectorAdmin(Shown):
     def address(self, row: Any) -> SafeString:
         return format_html('<code class="gv-code">{}</code>', row.called)
 
-    @admin.display(description="last deliveries")
-    def delivered(self, row: Connector) -> SafeString:
-        rows = Delivery.objects.filter(tenant_id=row.tenant_id, connector=row)
-        found = [
-            {
-                "message": each.message,
-                "at": each.received_at,
-                "said": _said(each.answer),
-            }
-            for each in rows.order_by("-id")[:LAST]
-        ]
-        return render_to_string("perception/deliveries.html", {"deliveries": found})
+    def around(self, request: HttpRequest, obj: Any = None) -> dict[str, Any]:
+        if obj is None:
+            return {}
+        return {
+            "above": "perception/standing.html",
+            "below": "perception/brought.html",
+            "standing": standing(obj, now=timezone.now()),
+            "pulls": list(pulls_of(obj)),
+            "deliveries": list(deliveries_of(obj, may_act=self.may_act(request))),
+        }
 
     def tools(self, request: HttpRequest, obj: Any = None) -> list[Tool]:
         if obj is None:
             return [Tool(label="Add a connector", href="add/", tone="main")]
-        return [Tool(label="New secret …", href=self.url_of(obj.pk, "rotate"))]
-
-    def doors(self) -> Sequence[tuple[str, str, Door]]:
-        return (("<path:object_id>/rotate/", "rotate", self.rotate_view),)
-
-    def rotate_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Asks, then makes a new secret."""
-        self.insist(request)
-        row, away = self.found(request, object_id)
-        if away:
-            return away  # type: ignore[no-any-return]
-        form = RotateForm(request.POST if request.method == "POST" else None)
-        question = Question(
-            title=f"A new secret for {row.name}",
-            said=["It is shown once, on the next page. Give it to whoever sends."],
-            button="Make a new secret",
-            back=self.url_of(row.pk),
-            form=form,
+        rotate = Tool(label="New secret …", href=self.url_of(obj.pk, "rotate"))
+        if not is_read(obj):
+            return [rotate]
+        attempt = Tool(
+            label="Try it", href=self.url_of(obj.pk, "try"), tone="main", posts=True
         )
+        hold = Tool(label="Hold it back …", href=self.url_of(obj.pk, "hold"))
+        let_go = Tool(label="Let it go …", href=self.url_of(obj.pk, "release"))
+        if obj.forced_open:
+            return [attempt, let_go]
+        is_calm = guards.state_of(obj, now=timezone.now()) is BreakerState.CLOSED
+        is_calm = is_calm and not obj.failures
+        return [attempt, hold] if is_calm else [attempt, let_go, hold]
 
-        def rotate() -> str:
-            secret = connectors.rotate(
-                row,
-                by=person_acting(caller_of(request)),
-                now=timezone.now(),
-                keep_old=form.cleaned_data["keep_old"],
-            )
-            return f"{ONCE}{secret}"
-
-        return self.asked(request, question, rotate, self.url_of(row.pk))
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """First the kind, then its form."""
+        if request.method == "GET" and "kind" not in request.GET:
+            self.insist(request)
+            context = {
+                **self.admin_site.each_context(request),
+                "opts": self.opts,
+                "title": "Add a connector",
+                "kinds": kinds(),
+            }
+            return TemplateResponse(request, "perception/kinds.html", context)
+        answer: HttpResponse = super().add_view(request, form_url, extra_context)
+        return answer
 
     def save_model(
         self, request: HttpRequest, obj: Connector, form: Any, change: bool
     ) -> None:
         by, now = person_acting(caller_of(request)), timezone.now()
+        given, secret = form.given(), form.new_secret()
         if change:
             # The form has written into this row; the verb compares with what is kept.
             kept = Connector.objects.get(tenant_id=obj.tenant_id, pk=obj.pk)
-            connectors.change(kept, form.cleaned_data, by=by, now=now)
+            connectors.change(kept, given, by=by, now=now)
+            if secret:
+                connectors.rotate(kept, secret=secret, by=by, now=now)
             return
-        made = connectors.add_webhook(form.cleaned_data["name"], by=by, now=now)
+        made = connectors.add(
+            {**given, "kind": form.kind, "secret": secret}, by=by, now=now
+        )
         obj.pk, obj.tenant_id = made.pk, made.tenant_id
-        messages.warning(request, f"{ONCE}{connectors.secrets_of(made)[0]}")
+        if form.kind == WEBHOOK:
+            messages.warning(request, f"{ONCE}{connectors.secrets_of(made)[0]}")
 
     def response_add(
-        self, request: HttpRequest, obj: Connector, post_url_continue: Any = None
+        self, request: HttpRequest, obj: Model, post_url_continue: Any = None
     ) -> HttpResponse:
-        """Go on to the connector, where its address stands."""
+        """Go on to the connector: to its address, or to trying it."""
         answer: HttpResponse = super().response_add(request, obj, post_url_continue)
         if answer.status_code == 302:
             answer["Location"] = self.url_of(obj.pk)
         return answer
 
 
-def _said(answer: Any) -> str:
-    """What a delivery was answered, in words."""
-    items: Sequence[Mapping[str, Any]] = (
-        answer if isinstance(answer, list) else [answer]
-    )
-    again = sum(bool(each["duplicate"]) for each in items)
-    new = len(items) - again
-    if not isinstance(answer, list):
-        return "a new signal" if new else "known already"
-    return f"{new} new, {again} known already"
+def _asked_for(request: HttpRequest) -> str:
+    """The kind to add; whoever names none, or none that is known, adds a webhook."""
+    known = {each["kind"] for each in kinds()}
+    asked = request.GET.get("kind", "")
+    return asked if asked in known else str(WEBHOOK)

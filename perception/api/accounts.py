@@ -1,6 +1,6 @@
 """accounts/: what the tenant sells to, and what happened there."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from zoneinfo import available_timezones
 
 from django.db.models import Prefetch, QuerySet
@@ -15,8 +15,10 @@ from ledger.api import EntryOut, EntryPages, entries_about
 from ledger.doors import Pages, StrictSerializer
 from perception.accounts import add_account, visible_to
 from perception.heat import heat_of
-from perception.models import Account, Contact, Opportunity
+from perception.models import Account, Contact, Opportunity, Pull
+from perception.rules.cadence import Cadence
 from perception.rules.callers import caller_of
+from perception.watching import cadence_in_force, judged, pulls_of, watched
 
 
 class OpportunityIn(StrictSerializer):
@@ -87,6 +89,9 @@ class ContactOut(serializers.ModelSerializer[Contact]):
 class AccountOut(serializers.ModelSerializer[Account]):
     owner = serializers.UUIDField(source="owner_id", allow_null=True)
     stage = serializers.SerializerMethodField()
+    watch = serializers.SerializerMethodField(
+        help_text="As: next look in 3 h because WARM, every 6 h."
+    )
     heat = serializers.SerializerMethodField()
     opportunities = OpportunityOut(many=True)
     contacts = ContactOut(many=True)
@@ -95,14 +100,27 @@ class AccountOut(serializers.ModelSerializer[Account]):
         model = Account
         fields: ClassVar = [
             "id", "external_id", "name", "lifecycle", "stage", "owner", "timezone",
-            "heat", "next_poll_at", "opportunities", "contacts", "closed_at",
-            "created_at", "updated_at",
+            "heat", "next_poll_at", "seen_at", "watch", "opportunities", "contacts",
+            "closed_at", "created_at", "updated_at",
         ]  # fmt: skip
 
     @extend_schema_field(HeatOut)
     def get_heat(self, account: Account) -> Any:
         """Heat cools by itself: as it is now."""
         return HeatOut(heat_of(account, now=timezone.now())).data
+
+    @extend_schema_field(str)
+    def get_watch(self, account: Account) -> str:
+        """When it is looked at next, and why then."""
+        return watched(account, self._table(), now=timezone.now())
+
+    def _table(self) -> Cadence:
+        # Read once for all accounts of an answer.
+        context = cast("dict[str, Any]", self.context)
+        if "cadence" not in context:
+            context["cadence"] = cadence_in_force()
+        table: Cadence = context["cadence"]
+        return table
 
     def get_stage(self, account: Account) -> str | None:
         """The stage of the account's newest opportunity."""
@@ -183,6 +201,38 @@ class Timeline(generics.GenericAPIView[Any]):
         account = generics.get_object_or_404(visible_to(caller_of(request)), pk=pk)
         page = self.paginate_queryset(entries_about("account", account.id))
         return self.get_paginated_response(EntryOut(page, many=True).data)
+
+
+class PullOut(serializers.ModelSerializer[Pull]):
+    connector = serializers.UUIDField(source="connector_id")
+    name = serializers.CharField(source="connector.name")
+    reason = serializers.CharField(
+        allow_blank=True, help_text="Of the verdict that let it out."
+    )
+    explanation = serializers.CharField(allow_blank=True)
+
+    class Meta:
+        model = Pull
+        fields: ClassVar = [
+            "id", "connector", "name", "depth", "units", "status", "attempts", "error",
+            "signals", "unmatched", "reason", "explanation", "due_at", "created_at",
+            "ended_at",
+        ]  # fmt: skip
+
+
+class Pulls(generics.GenericAPIView[Any]):
+    """How one account was read, newest first; kept for 30 days."""
+
+    queryset = Pull.objects.none()
+    serializer_class = PullOut
+    pagination_class = Pages
+    filter_backends = ()
+
+    @extend_schema(operation_id="accounts_pulls", responses=PullOut(many=True))
+    def get(self, request: Request, pk: Any) -> Response:
+        account = generics.get_object_or_404(visible_to(caller_of(request)), pk=pk)
+        page = self.paginate_queryset(pulls_of(account))
+        return self.get_paginated_response(PullOut(judged(page or []), many=True).data)
 
 
 def _distinct(value: list[dict[str, Any]]) -> list[dict[str, Any]]:

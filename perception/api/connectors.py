@@ -1,6 +1,8 @@
 """connectors/: outside systems of the tenant, read or delivering."""
 
-from typing import Any, ClassVar
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -8,13 +10,13 @@ from django.utils import timezone
 from drf_spectacular.utils import (
     OpenApiParameter,
     extend_schema,
-    extend_schema_field,
 )
 from rest_framework import generics, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
-from ledger.doors import Pages, StrictSerializer, etag, insist_on_match
+from ledger.doors import Pages, etag, insist_on_match
 from perception import connectors
 from perception.api.breakers import (
     BreakerIn,
@@ -22,126 +24,26 @@ from perception.api.breakers import (
     breaker_forced,
     breaker_shown,
 )
+from perception.api.connector_shapes import (
+    ConnectorChange,
+    ConnectorIn,
+    ConnectorMade,
+    ConnectorOut,
+    ConnectorRead,
+    KindsOut,
+    RotateIn,
+    SecretOut,
+    TriedOut,
+    TriedShown,
+    insist_on_key,
+)
+from perception.errors import ConfigRefused
 from perception.members import person_acting
 from perception.models import Connector
 from perception.rules.callers import caller_of
-from perception.rules.webhooks import key_of
 from perception.trying import try_out
 
-MAX_CONFIG = 32
-MAX_SECRET = 4096
 WEBHOOK = Connector.Kind.WEBHOOK
-
-
-class CapsShape(StrictSerializer):
-    """How much is read in a day, and how fast; SHALLOW takes 1 unit, DEEP 3."""
-
-    units_per_day = serializers.IntegerField(min_value=0, max_value=10_000_000)
-    rate_per_s = serializers.FloatField(min_value=0.01, max_value=1000)
-
-
-class ConnectorIn(StrictSerializer):
-    kind = serializers.ChoiceField(choices=Connector.Kind.choices)
-    name = serializers.CharField(max_length=200)
-    config = serializers.DictField(required=False)
-    secret = serializers.CharField(
-        required=False,
-        max_length=MAX_SECRET,
-        help_text="Of a webhook: whsec_ and base64, made where none is given. "
-        "Of a source that is read: what it issued.",
-    )
-    caps = CapsShape(required=False)
-
-    def validate_config(self, value: dict[str, Any]) -> dict[str, Any]:
-        return _small(value)
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if "secret" in attrs and attrs["kind"] == Connector.Kind.WEBHOOK:
-            _insist_on_key(attrs["secret"])
-        return attrs
-
-
-class ConnectorChange(StrictSerializer):
-    name = serializers.CharField(max_length=200, required=False)
-    config = serializers.DictField(required=False)
-    is_active = serializers.BooleanField(required=False)
-    caps = CapsShape(required=False, partial=True)
-
-    def validate_config(self, value: dict[str, Any]) -> dict[str, Any]:
-        return _small(value)
-
-
-class RotateIn(StrictSerializer):
-    secret = serializers.CharField(required=False, max_length=MAX_SECRET)
-    keep_old = serializers.BooleanField(
-        required=False,
-        help_text="false ends the old secret at once, as when it leaked.",
-    )
-
-
-class SecretOut(serializers.Serializer[Any]):
-    secret = serializers.CharField(
-        allow_blank=True, help_text="That of a webhook, shown this once."
-    )
-
-
-class ConnectorOut(serializers.ModelSerializer[Connector]):
-    caps = CapsShape(source="*")
-
-    class Meta:
-        model = Connector
-        fields: ClassVar = [
-            "id", "kind", "name", "config", "caps", "is_active", "created_at",
-        ]  # fmt: skip
-
-
-class ConnectorRead(ConnectorOut):
-    """A connector with how it fares; what moves by itself is no part of its ETag."""
-
-    breaker = serializers.SerializerMethodField()
-
-    class Meta(ConnectorOut.Meta):
-        fields: ClassVar = [
-            *ConnectorOut.Meta.fields,
-            "next_pull_at", "pulled_at", "last_error", "breaker",
-        ]  # fmt: skip
-
-    @extend_schema_field(BreakerOut)
-    def get_breaker(self, connector: Connector) -> Any:
-        return breaker_shown(connector)
-
-
-class ExchangedOut(serializers.Serializer[Any]):
-    request = serializers.CharField()
-    answer = serializers.CharField()
-    took_ms = serializers.FloatField()
-
-
-class TriedOut(serializers.Serializer[Any]):
-    """What one page would have brought, and what was said on the way."""
-
-    ok = serializers.BooleanField()
-    error = serializers.CharField(allow_blank=True)
-    signals = serializers.IntegerField()
-    interactions = serializers.IntegerField()
-    skipped = serializers.ListField(child=serializers.CharField())
-    more = serializers.BooleanField()
-    exchanged = ExchangedOut(many=True)
-    calls_left = serializers.FloatField(help_text="Of this second, at its rate.")
-    units_left = serializers.IntegerField(help_text="Of this day.")
-
-
-class TriedShown(TriedOut):
-    breaker = BreakerOut()
-
-
-class ConnectorMade(ConnectorRead):
-    secret = serializers.CharField(
-        allow_blank=True, help_text="That of a webhook, shown this once."
-    )
-
-    class Meta(ConnectorRead.Meta):
-        fields: ClassVar = [*ConnectorRead.Meta.fields, "secret"]
 
 
 class _Own(generics.GenericAPIView[Any]):
@@ -173,16 +75,25 @@ class Connectors(_Own):
     def post(self, request: Request) -> Response:
         given = ConnectorIn(data=request.data)
         given.is_valid(raise_exception=True)
-        made = connectors.add(
-            _flat(given.validated_data),
-            by=person_acting(caller_of(request)),
-            now=timezone.now(),
-        )
+        with _told():
+            made = connectors.add(
+                _flat(given.validated_data),
+                by=person_acting(caller_of(request)),
+                now=timezone.now(),
+            )
         shown = {
             **ConnectorRead(self.get_queryset().get(pk=made.pk)).data,
             "secret": _once(made),
         }
         return Response(shown, status=status.HTTP_201_CREATED, headers=_UNKEPT)
+
+
+class Kinds(APIView):
+    """Which kinds of connectors there are, and how each is configured."""
+
+    @extend_schema(operation_id="connectors_kinds", responses=KindsOut)
+    def get(self, request: Request) -> Response:
+        return Response(KindsOut({"results": connectors.kinds()}).data)
 
 
 class OneConnector(_Own):
@@ -206,12 +117,13 @@ class OneConnector(_Own):
         locked = self.get_queryset().select_for_update()
         connector = generics.get_object_or_404(locked, pk=pk)
         insist_on_match(request, etag(ConnectorOut(connector).data))
-        connectors.change(
-            connector,
-            _flat(given.validated_data),
-            by=person_acting(caller_of(request)),
-            now=timezone.now(),
-        )
+        with _told():
+            connectors.change(
+                connector,
+                _flat(given.validated_data),
+                by=person_acting(caller_of(request)),
+                now=timezone.now(),
+            )
         return _tagged(connector)
 
 
@@ -226,13 +138,14 @@ class Rotate(_Own):
         given.is_valid(raise_exception=True)
         connector = self.get_object()
         if given.validated_data.get("secret") and connector.kind == WEBHOOK:
-            _insist_on_key(given.validated_data["secret"])
-        secret = connectors.rotate(
-            connector,
-            by=person_acting(caller_of(request)),
-            now=timezone.now(),
-            **given.validated_data,
-        )
+            insist_on_key(given.validated_data["secret"])
+        with _told():
+            secret = connectors.rotate(
+                connector,
+                by=person_acting(caller_of(request)),
+                now=timezone.now(),
+                **given.validated_data,
+            )
         shown = secret if connector.kind == WEBHOOK else ""
         return Response({"secret": shown}, headers=_UNKEPT)
 
@@ -266,6 +179,20 @@ class Try(_Own):
         return Response(TriedShown(shown).data)
 
 
+@contextmanager
+def _told() -> Iterator[None]:
+    """What does not fit is said field by field, at its place."""
+    try:
+        yield
+    except ConfigRefused as refusal:
+        faults = {_place(at): [words] for at, words in refusal.faults.items()}
+        raise serializers.ValidationError(faults) from None
+
+
+def _place(at: str) -> str:
+    return at if at in ("config", "secret") else f"config.{at}"
+
+
 _UNKEPT = {"Cache-Control": "no-store"}
 
 
@@ -282,16 +209,3 @@ def _flat(given: dict[str, Any]) -> dict[str, Any]:
 def _once(connector: Connector) -> str:
     """The secret that was made for a webhook; that of a source is known to its owner."""
     return connectors.secrets_of(connector)[0] if connector.kind == WEBHOOK else ""
-
-
-def _insist_on_key(secret: str) -> None:
-    try:
-        key_of(secret)
-    except ValueError as error:
-        raise serializers.ValidationError({"secret": str(error)}) from None
-
-
-def _small(value: dict[str, Any]) -> dict[str, Any]:
-    if len(value) > MAX_CONFIG or len(repr(value)) > 8192:
-        raise serializers.ValidationError("This is more than a configuration needs.")
-    return value

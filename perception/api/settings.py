@@ -15,10 +15,12 @@ from rest_framework.views import APIView
 
 from ledger.doors import StrictSerializer, etag, insist_on_match
 from perception.models import Tenant
+from perception.rules.cadence import faults
 from perception.rules.callers import caller_of
 from perception.rules.roles import Role
-from perception.settings import CAPS, MODES, change_settings
+from perception.settings import CAPS, MODES, MOST_UNITS, change_settings
 
+MOST_FAULTS = 20
 CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 
 
@@ -35,6 +37,17 @@ class SettingsShape(StrictSerializer):
         help_text='As {"account_per_week": 3, "contact_per_week": 2}.',
     )
     default_mode = serializers.ChoiceField(choices=MODES, allow_blank=True)
+    cadence = serializers.DictField(
+        help_text="How often accounts are looked at: rows of HOT, WARM and COLD that "
+        'differ from ours, as {"WARM": {"every_s": 7200, "up_to_s": 7200, "depth": '
+        '"SHALLOW"}}. They hold from each account\'s next look on; none goes unseen '
+        "for more than 7 days.",
+    )
+    pull_units_per_day = serializers.IntegerField(
+        min_value=0,
+        max_value=MOST_UNITS,
+        help_text="What all sources together may be read for; SHALLOW takes 1, DEEP 3.",
+    )
 
     def validate_timezone(self, value: str) -> str:
         if value not in available_timezones():
@@ -50,6 +63,14 @@ class SettingsShape(StrictSerializer):
             map(CLOCK.fullmatch, value.values())
         ):
             raise serializers.ValidationError("Give start and end, each as HH:MM.")
+        return value
+
+    def validate_cadence(self, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        if found := faults(value):
+            # Each at its place below this field.
+            raise serializers.ValidationError(
+                {at.partition(".")[2]: [words] for at, words in found[:MOST_FAULTS]}
+            )
         return value
 
     def validate_contact_caps(self, value: Mapping[str, int]) -> Mapping[str, int]:

@@ -168,8 +168,28 @@ def worth(heat: float, unread: timedelta) -> float:
 
 
 def in_words(moment: datetime, tier: Tier, *, now: datetime, why: str = "") -> str:
-    """When and why the next look comes: "next pull in 3 h because WARM"."""
-    return f"next pull in {_span(moment - now)} because {why or tier.value}"
+    """When and why the next look comes: "next look in 3 h because WARM"."""
+    return f"next look in {_span(moment - now)} because {why or tier.value}"
+
+
+def outlook(
+    table: Cadence,
+    account: UUID,
+    tier: Tier,
+    *,
+    next_at: datetime | None,
+    seen_at: datetime | None,
+    now: datetime,
+) -> str:
+    """What comes next for an account, and whether that is as usual for its tier."""
+    if next_at is None:
+        return "no look is planned"
+    if seen_at is None:
+        return in_words(next_at, tier, now=now, why="it was never looked at")
+    usual = every(table[tier], account)
+    is_early = next_at < seen_at + usual - timedelta(seconds=1)
+    rhythm = f"{'sooner than ' if is_early else ''}every {_span(usual)}"
+    return in_words(next_at, tier, now=now, why=f"{tier.value}, {rhythm}")
 
 
 def _faults_of_row(tier: Tier, row: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -15,6 +15,8 @@ from perception.errors import PerceptionError
 
 # Of what was said to a source and by it, as much as a person needs to see.
 EXCERPT = 2000
+# Twice as much is kept, so that no secret is cut where it is looked for.
+KEPT = 2 * EXCERPT
 EXCHANGES = 20
 
 
@@ -116,6 +118,10 @@ class SourceRefuses(SourceFailed):
     """The source does not accept the configuration or the secret."""
 
 
+class SourceBarred(SourceRefuses):
+    """The source may not be asked from here."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Exchanged:
     """One request and its answer, fit to be shown: without secrets, cut short."""
@@ -133,7 +139,20 @@ class Wire:
     pace: Callable[[], None]
     limit: int = 4 * MIB
     hidden: Sequence[str] = ()
-    said: list[Exchanged] = field(default_factory=list)
+    # As it was said: what is hidden later is hidden in this too.
+    _told: list[Exchanged] = field(default_factory=list)
+
+    @property
+    def said(self) -> list[Exchanged]:
+        """What was exchanged, fit to be shown."""
+        return [
+            Exchanged(
+                request=self.shown(each.request),
+                answer=self.shown(each.answer)[:EXCERPT],
+                took_ms=each.took_ms,
+            )
+            for each in self._told
+        ]
 
     def http(
         self,
@@ -163,21 +182,18 @@ class Wire:
 
     def tell(self, request: str, answer: str, *, since: float) -> None:
         """Keep what was exchanged, for a person to look at."""
-        if len(self.said) < EXCHANGES:
+        if len(self._told) < EXCHANGES:
             took = round((monotonic() - since) * 1000, 1)
-            self.said.append(
-                Exchanged(
-                    request=self._shown(request),
-                    answer=self._shown(answer)[:EXCERPT],
-                    took_ms=took,
-                )
+            self._told.append(
+                Exchanged(request=request, answer=answer[:KEPT], took_ms=took)
             )
 
     def hide(self, *secrets: str) -> None:
-        """From here on these are not shown either."""
+        """These are not shown either, nor where they were said before."""
         self.hidden = (*self.hidden, *secrets)
 
-    def _shown(self, text: str) -> str:
+    def shown(self, text: str) -> str:
+        """A text without what is hidden, however that is written."""
         for secret in sorted(self.hidden, key=len, reverse=True):
             for written in (secret, quote(secret, safe=""), json.dumps(secret)[1:-1]):
                 if written:
@@ -208,7 +224,6 @@ def _plain(url: str) -> str:
 
 
 def _excerpt(answer: Answer) -> str:
-    # Twice as much as is shown, so that no secret is cut where it is looked for.
-    text = answer.body[: 2 * EXCERPT].decode("utf-8", "replace")
+    text = answer.body[:KEPT].decode("utf-8", "replace")
     kind = answer.headers.get("content-type", "")
     return f"{answer.status} {kind}\n{text}"

@@ -1,6 +1,7 @@
 """HTTP: any JSON endpoint, page by page, its items mapped to signals."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -116,33 +117,46 @@ class Http:
     secret = "Token, password or key, as chosen under 'How the secret is shown'"  # noqa: S105
 
     def pull(self, asked: Asked, wire: Wire) -> Found:
-        config = held(SCHEMA, asked.config)
-        pages = {"by": "none", "path": "next", "parameter": "page", **config["pages"]}
-        headers = {
-            "Accept": "application/json",
-            **identified(config, asked.secret, wire),
-        }
-        url = _address(config, pages, asked.cursor)
-        answer = fetch(wire, "GET", url, now=asked.now, headers=headers)
-        said = parsed(answer, url)
-        items = place(said, config["items"])
-        if not isinstance(items, list):
-            raise SourceFailed(
-                f"{urlsplit(url).netloc} has no list at {config['items'] or 'the top'!r}."
-            )
-        notes = Notes()
-        if len(items) > MOST:
-            raise SourceFailed(f"A page holds {len(items)} items; {MOST} are read.")
-        signals = _signals(items, config, notes, now=asked.now)
-        cursor = _onward(
-            asked.cursor, items, said, config, pages, url, notes, asked.now
+        return listed(self.kind, held(SCHEMA, asked.config), asked, wire)
+
+
+def listed(
+    kind: str, config: Mapping[str, Any], asked: Asked, wire: Wire, *, about: str = ""
+) -> Found:
+    """One page of items. `about`: all of them belong to this account, or are skipped."""
+    pages = {"by": "none", "path": "next", "parameter": "page", **config["pages"]}
+    headers = {"Accept": "application/json", **identified(config, asked.secret, wire)}
+    url = _address(config, pages, asked.cursor)
+    fine = (200, 404) if about else (200,)
+    answer = fetch(wire, "GET", url, now=asked.now, headers=headers, fine=fine)
+    if answer.status == 404:
+        said = f"{urlsplit(url).netloc} has nothing about {about} (404)."
+        return Found(cursor=_settled(asked.cursor), skipped=[line(said)])
+    said = parsed(answer, url)
+    items = place(said, config["items"])
+    if not isinstance(items, list):
+        raise SourceFailed(
+            f"{urlsplit(url).netloc} has no list at {config['items'] or 'the top'!r}."
         )
-        return Found(
-            cursor=cursor,
-            signals=signals,
-            skipped=notes.told(),
-            more="next" in cursor,
-        )
+    notes = Notes()
+    if len(items) > MOST:
+        raise SourceFailed(f"A page holds {len(items)} items; {MOST} are read.")
+    read = _Read(kind=kind, config=config, about=about, now=asked.now)
+    signals = _signals(items, read, notes)
+    cursor = _onward(asked.cursor, items, said, config, pages, url, notes, asked.now)
+    return Found(
+        cursor=cursor, signals=signals, skipped=notes.told(), more="next" in cursor
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Read:
+    """How items are read: for which kind, by which configuration, about whom."""
+
+    kind: str
+    config: Mapping[str, Any]
+    about: str
+    now: datetime
 
 
 def _address(
@@ -166,24 +180,27 @@ def _address(
     return url
 
 
-def _signals(
-    items: Sequence[Any], config: Mapping[str, Any], notes: Notes, *, now: datetime
-) -> list[Sighted]:
+def _signals(items: Sequence[Any], read: _Read, notes: Notes) -> list[Sighted]:
     found = []
     for number, item in enumerate(items, 1):
-        signal = _signal(item, config, now=now) if isinstance(item, dict) else None
+        signal = _signal(item, read) if isinstance(item, dict) else None
         if signal is None:
             notes.add(f"Item {number} names no account, or no type.")
+        elif read.about not in ("", signal.account):
+            notes.add(f"Item {number} names another account.")
         else:
             found.append(signal)
     return found
 
 
-def _signal(
-    item: dict[str, Any], config: Mapping[str, Any], *, now: datetime
-) -> Sighted | None:
+def _signal(item: dict[str, Any], read: _Read) -> Sighted | None:
+    config, now = read.config, read.now
     at = {name: place(item, path) for name, path in config["fields"].items() if path}
-    account = line(at.get("account") if _is_name(at.get("account")) else "", NAME)
+    named = at.get("account")
+    account = line(named, NAME) if _is_name(named) else ""
+    if account in ("", line(read.about, NAME)):
+        # Here it may be written with other spaces.
+        account = read.about
     emails = addresses(at.get("email"))
     kind = line(at.get("type") or config["type"], 64)
     if not kind or not (account or emails):
@@ -197,7 +214,7 @@ def _signal(
         type=kind,
         payload=payload,
         occurred_at=moment(at.get("at"), now=now) or now,
-        dedupe_key=key("http", config["url"], kind, account or emails, identity),
+        dedupe_key=key(read.kind, config["url"], kind, account or emails, identity),
         account=account,
         emails=() if account else emails,
     )
@@ -205,6 +222,14 @@ def _signal(
 
 def _is_name(value: Any) -> bool:
     return isinstance(value, str | int) and not isinstance(value, bool) and value != ""
+
+
+def _settled(before: Mapping[str, Any]) -> dict[str, Any]:
+    """A round that ended: the next one begins at the newest time."""
+    cursor = {name: before[name] for name in ("since", "newest") if name in before}
+    if cursor.get("newest"):
+        cursor["since"] = cursor["newest"]
+    return cursor
 
 
 def _onward(
@@ -231,9 +256,7 @@ def _onward(
         onward = None
     if onward:
         return {**cursor, "next": onward, "seen": [*seen, this]}
-    if cursor.get("newest"):
-        cursor["since"] = cursor["newest"]
-    return cursor
+    return _settled(cursor)
 
 
 def _next(

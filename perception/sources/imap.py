@@ -13,7 +13,7 @@ from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
 
 from perception.egress import Line, dial
 from perception.errors import EgressFailed, EgressRefused
-from perception.sources.base import SourceFailed, SourceRefuses, Wire
+from perception.sources.base import SourceBarred, SourceFailed, SourceRefuses, Wire
 from perception.sources.mails import BROKEN
 
 getLogger("imapclient").setLevel(WARNING)
@@ -35,7 +35,7 @@ def opened(config: Mapping[str, Any], secret: str, wire: Wire) -> Iterator["Clie
             wire.tell(f"IMAP {host}:{port}", said, since=began)
             yield client
     except EgressRefused as refused:
-        raise SourceRefuses(refused.detail) from None
+        raise SourceBarred(refused.detail) from None
     except EgressFailed as failed:
         raise SourceFailed(failed.detail) from None
     except IMAPClientAbortError:

@@ -15,7 +15,7 @@ from psycopg2.extensions import POLL_OK, POLL_READ, POLL_WRITE
 
 from perception.egress import located
 from perception.errors import EgressFailed, EgressRefused
-from perception.sources.base import SourceFailed, SourceRefuses, Wire
+from perception.sources.base import SourceBarred, SourceFailed, SourceRefuses, Wire
 
 # Rows that are fetched together.
 TOGETHER = 20
@@ -68,7 +68,7 @@ def asked_for(
         with closing(connection):
             return _Session(connection, end, wire.limit).rows(query, most)
     except EgressRefused as refused:
-        raise SourceRefuses(refused.detail) from None
+        raise SourceBarred(refused.detail) from None
     except EgressFailed as failed:
         raise SourceFailed(failed.detail) from None
     except psycopg2.Error as error:

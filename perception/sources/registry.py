@@ -8,6 +8,7 @@ from perception.sources.feed import Feed
 from perception.sources.files import Files
 from perception.sources.http import Http
 from perception.sources.hubspot import HubSpot
+from perception.sources.lookup import Lookup
 from perception.sources.mailbox import Mailbox
 from perception.sources.salesforce import Salesforce
 from perception.sources.tryton import Tryton
@@ -19,6 +20,7 @@ _ALL: tuple[Source, ...] = (
     Files(),
     Http(),
     HubSpot(),
+    Lookup(),
     Mailbox(),
     Salesforce(),
     Tryton(),

@@ -11,7 +11,7 @@ import orjson
 
 from perception.egress import Answer
 from perception.errors import EgressFailed, EgressRefused
-from perception.sources.base import SourceFailed, SourceRefuses, Wire
+from perception.sources.base import SourceBarred, SourceFailed, SourceRefuses, Wire
 
 LONGEST_WAIT = timedelta(days=1)
 REFUSED = {
@@ -79,7 +79,7 @@ def fetch(
     try:
         answer = wire.http(method, url, headers=headers, body=body)
     except EgressRefused as refused:
-        raise SourceRefuses(refused.detail) from None
+        raise SourceBarred(refused.detail) from None
     except EgressFailed as failed:
         raise SourceFailed(failed.detail) from None
     if answer.status in fine:

@@ -2,8 +2,9 @@
 
 COMMANDS = {
     "services": ["up", "down", "status"],
-    "seed": ["--tenants", "--accounts", "--json"],
+    "seed": ["--tenants", "--accounts", "--sandbox", "--json"],
     "doctor": ["--json"],
+    "rotate_keys": ["--tenant", "--json"],
     "status": ["--json"],
     "token": ["create", "revoke"],
     "verify_ledger": ["--tenant", "--json"],

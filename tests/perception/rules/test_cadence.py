@@ -20,6 +20,7 @@ from perception.rules.cadence import (
     faults,
     in_words,
     next_look,
+    outlook,
     stated,
     worth,
 )
@@ -119,4 +120,22 @@ def test_worth_grows_with_heat_and_with_staleness(
 
 def test_the_reason_is_said_in_words() -> None:
     said = in_words(NOW + 3 * HOUR, Tier.WARM, now=NOW)
-    assert said == "next pull in 3 h because WARM"
+    assert said == "next look in 3 h because WARM"
+
+
+@pytest.mark.parametrize(
+    ("next_at", "seen_at", "said"),
+    [
+        (None, NOW, "no look is planned"),
+        (NOW, None, "next look in 0 s because it was never looked at"),
+        (NOW + 3 * HOUR, NOW - 3 * HOUR, "next look in 3 h because WARM, every 6 h"),
+        (NOW + HOUR, NOW, "next look in 1 h because WARM, sooner than every 6 h"),
+        (NOW - HOUR, NOW - 7 * HOUR, "next look in 0 s because WARM, every 6 h"),
+    ],
+)
+def test_what_comes_next_says_whether_it_is_as_usual(
+    next_at: Any, seen_at: Any, said: str
+) -> None:
+    """P5."""
+    told = outlook(SHIPPED, ID, Tier.WARM, next_at=next_at, seen_at=seen_at, now=NOW)
+    assert told == said

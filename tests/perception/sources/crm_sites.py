@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from perception.sources.base import Source
+from perception.sources.base import Reach, Source
 from perception.sources.hubspot import HubSpot
 from perception.sources.warehouse import Warehouse
 from tests.perception.sources.contracts import HUBSPOT, HUBSPOT_ALWAYS
@@ -24,6 +24,7 @@ class WholeSite:
     """They look back a while each time, so known rows come again under their keys."""
 
     kind = ""
+    reach = Reach.WHOLE
     takes_secret = True
     breaks_after = 120
     source: Source

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from config.mailserver import find
-from perception.sources.base import Asked, Found, Source, Wire
+from perception.sources.base import Asked, Found, Reach, Source, Watched, Wire
 
 BIN = Path(__file__).parents[3] / ".venv-peers" / "bin"
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -41,10 +41,18 @@ def asked(config: Any, cursor: Any = None, secret: str = SECRET, **given: Any) -
     return Asked(config=config, secret=secret, cursor=cursor or {}, **given)
 
 
+def about(source: Source) -> dict[str, Any]:
+    """The account that is asked about, where a source is read account by account."""
+    if source.reach is Reach.WHOLE:
+        return {}
+    return {"account": Watched(external_id="a1", name="Acme")}
+
+
 def everything(
     source: Source, config: Any, cursor: Any = None, **given: Any
 ) -> tuple[list[Found], Any]:
     """All pages from a cursor on, and where they end."""
+    given = {**about(source), **given}
     pages = [source.pull(asked(config, cursor, **given), wire())]
     while pages[-1].more:
         assert len(pages) < 50, "there is no end of pages"

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from perception.sources.base import Reach
 from perception.sources.registry import SOURCES
 from tests.perception.sources.crm_sites import HubSpotSite, WarehouseSite
 from tests.perception.sources.servers import (
@@ -50,6 +51,7 @@ class Site:
     """What the contract needs of a source's other side."""
 
     kind = ""
+    reach = Reach.WHOLE
     takes_secret = True
     # How many bytes of answers come before it breaks off, in the midst of a page.
     breaks_after = 120
@@ -154,6 +156,15 @@ class HttpSite(WebSite):
         return json.dumps({"you": f"Bearer {SECRET}", "data": items})
 
 
+class LookupSite(HttpSite):
+    kind = "lookup"
+    reach = Reach.ACCOUNT
+
+    def config(self, port: int | None = None) -> dict[str, Any]:
+        url = f"http://127.0.0.1:{port or self.port}/accounts/{{account}}/items"
+        return {**super().config(port), "url": url}
+
+
 class CalendarSite(Site):
     kind = "calendar"
 
@@ -217,6 +228,7 @@ SITES: dict[str, Any] = {
     "files": FilesSite,
     "feed": FeedSite,
     "http": HttpSite,
+    "lookup": LookupSite,
     "calendar": CalendarSite,
     "pymap": PymapSite,
     "dovecot": DovecotSite,

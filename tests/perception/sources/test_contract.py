@@ -6,9 +6,16 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from perception.sources.base import Found, Reach, SourceFailed, SourceRefuses
+from perception.sources.base import (
+    EXCERPT,
+    Asked,
+    Found,
+    SourceBarred,
+    SourceFailed,
+    SourceRefuses,
+)
 from perception.sources.registry import SOURCES
-from tests.perception.sources.servers import SECRET, asked, cut, everything, wire
+from tests.perception.sources.servers import SECRET, about, asked, cut, everything, wire
 from tests.perception.sources.sites import SITES, Site, opened
 
 WRONG = "another-secret-of-nobody"
@@ -28,6 +35,11 @@ def _around(settings: Any, site: Site) -> None:
 
 def keys(pages: list[Found]) -> list[str]:
     return [signal.dedupe_key for page in pages for signal in page.signals]
+
+
+def one(site: Site, config: Any, **given: Any) -> Asked:
+    """One page, asked of a site."""
+    return asked(config, **about(site.source), **given)
 
 
 def test_an_empty_source_brings_nothing(site: Site) -> None:
@@ -54,7 +66,7 @@ def test_one_cursor_brings_the_same_twice_and_then_what_is_new(site: Site) -> No
     assert len(fresh) == 1
     # An endpoint without a parameter for the time is read as a whole each time; what
     # reads a whole system looks back a while.
-    if site.kind not in ("http", "hubspot", "warehouse"):
+    if site.kind not in ("http", "lookup", "hubspot", "warehouse"):
         assert keys(afterwards) == []
         assert len(keys(more)) == 1
 
@@ -83,7 +95,7 @@ def test_a_page_that_breaks_off_is_said_and_read_again(site: Site) -> None:
     with cut(site.port, site.breaks_after) as port:
         for _ in range(2):
             with pytest.raises(SourceFailed) as failed:
-                site.source.pull(asked(site.config(port)), wire())
+                site.source.pull(one(site, site.config(port)), wire())
             assert not isinstance(failed.value, SourceRefuses)
     pages, _ = everything(site.source, site.config())
     assert len(keys(pages)) == site.count
@@ -96,7 +108,7 @@ def test_a_wrong_secret_is_refused_in_words(site: Site) -> None:
     there = wire(hidden=(WRONG,))
     for given, said in ((WRONG, ("secret",)), ("", ("no secret",))):
         with pytest.raises(SourceRefuses) as refused:
-            site.source.pull(asked(site.config(), secret=given), there)
+            site.source.pull(one(site, site.config(), secret=given), there)
         assert any(each in str(refused.value) for each in said)
         assert WRONG not in str(refused.value)
     assert WRONG not in str(there.said)
@@ -105,7 +117,7 @@ def test_a_wrong_secret_is_refused_in_words(site: Site) -> None:
 def test_what_cannot_be_reached_is_said(site: Site) -> None:
     """P9."""
     with pytest.raises(SourceFailed) as failed:
-        site.source.pull(asked(site.unreachable()), wire())
+        site.source.pull(one(site, site.unreachable()), wire())
     assert failed.value.detail.endswith(".")
     pages, _ = everything(site.source, site.config())
     assert len(keys(pages)) == site.count
@@ -115,10 +127,19 @@ def test_nothing_secret_is_shown(site: Site) -> None:
     """T5: not even what the other side says back, however it is written."""
     there = wire(hidden=())
     there.hide(*([SECRET] if not site.takes_secret else []))
-    site.source.pull(asked(site.config()), there)
+    site.source.pull(one(site, site.config()), there)
     assert there.said
     shown = " ".join(f"{each.request} {each.answer}" for each in there.said)
     assert SECRET not in shown
+
+
+def test_what_is_hidden_is_hidden_in_what_was_said_before() -> None:
+    """T5: a secret that becomes known on the way, however late; cut only then."""
+    there = wire(hidden=())
+    there.tell("GET /?…", "x" * (EXCERPT - 4) + "a-late-token", since=0)
+    there.hide("a-late-token")
+    (said,) = there.said
+    assert said.answer == "x" * (EXCERPT - 4) + "…"
 
 
 def test_where_it_may_not_go_is_refused(site: Site, settings: Any) -> None:
@@ -126,8 +147,8 @@ def test_where_it_may_not_go_is_refused(site: Site, settings: Any) -> None:
     if site.kind == "files":
         pytest.skip("it goes nowhere")
     settings.EGRESS_ALLOW = ()
-    with pytest.raises(SourceRefuses, match="EGRESS_ALLOW"):
-        site.source.pull(asked(site.config()), wire())
+    with pytest.raises(SourceBarred, match="EGRESS_ALLOW"):
+        site.source.pull(one(site, site.config()), wire())
 
 
 def test_its_form_speaks(site: Site) -> None:
@@ -138,9 +159,9 @@ def test_its_form_speaks(site: Site) -> None:
     assert schema["title"]
     assert all(each["title"] for each in schema["properties"].values())
     assert bool(site.source.secret) is site.takes_secret
-    assert site.source.reach is Reach.WHOLE
+    assert site.source.reach is site.reach
     with pytest.raises(SourceRefuses, match="Configuration"):
-        site.source.pull(asked({**site.config(), "no-such-thing": 1}), wire())
+        site.source.pull(one(site, {**site.config(), "no-such-thing": 1}), wire())
 
 
 def test_kinds_are_what_they_are_called() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from perception.egress import MIB
-from perception.sources.base import SourceFailed
+from perception.sources.base import Asked, SourceFailed
 from perception.sources.registry import SOURCES
 from tests.perception.sources import hostile
 from tests.perception.sources.hostile import (
@@ -31,7 +31,7 @@ from tests.perception.sources.hostile import (
     then,
     web,
 )
-from tests.perception.sources.servers import NOW, Peer, asked, everything, wire
+from tests.perception.sources.servers import NOW, Peer, about, asked, everything, wire
 
 HEAD = b"HTTP/1.1 %s OK\r\nContent-Type: application/xml\r\n"
 OPEN = HEAD % b"207" + b"\r\n"
@@ -42,16 +42,19 @@ NETS = b"<x>" * 340_000
 CONFIGS: dict[str, dict[str, Any]] = {
     "feed": {"account": "a1"},
     "http": {"pages": {"by": "link"}},
+    "lookup": {"pages": {"by": "link"}},
     "calendar": {"user": "reader"},
     "mailbox": {"host": "127.0.0.1", "tls": False, "user": "reader"},
 }
 FINE: dict[str, Act] = {
     "feed": web(RSS % b"fine"),
     "http": web(b'[{"id": 1, "account": "a1"}]'),
+    "lookup": web(b'[{"id": 1}]'),
     "calendar": dav(ABOUT, MULTISTATUS % b""),
     "mailbox": imap(),
 }
-WEB = ("feed", "http", "calendar")
+WEB = ("feed", "http", "lookup", "calendar")
+JSON = ("http", "lookup")
 
 
 def each(kinds: tuple[str, ...], name: str, act: Act, said: str = "") -> list[Any]:
@@ -68,16 +71,16 @@ TABLE = [
     *each(WEB, "elsewhere", web(b"", "302 Found", Location="http://127.0.0.1:1/"), "elsewhere"),
     *each(WEB, "elsewhere for good", web(b"", "308 Moved", Location="//[::1]/"), "elsewhere"),
     *each(WEB, "an error", web(b"private", "500 Oh"), "answered 500"),
-    *each(WEB, "not here", web(b"private", "404 No"), "nothing at this address"),
+    *each(("feed", "http", "calendar"), "not here", web(b"private", "404 No"), "nothing at this address"),
     *each(WEB, "garbage", web(bytes(range(256)) * 50, "207 Multi")),
     *each(WEB, "garbage, well received", web(bytes(range(256)) * 50)),
     *each(WEB, "nothing at all", web(b"")),
-    *each(("http",), "deep JSON", web(b"[" * 500_000 + b"]" * 500_000), "too deeply"),
-    *each(("http",), "deep items", web(b'{"a":' * 5000 + b"1" + b"}" * 5000), "too deeply"),
-    *each(("http",), "no list", web(b'{"data": 1}'), "no list"),
-    *each(("http",), "half signs", web(b'[{"id": "\\ud800", "account": "a1"}]')),
-    *each(("http",), "wrong charset", web('["\xe4"]'.encode("cp1252"))),
-    *each(("http",), "too many", web(b"[" + b"1," * 2000 + b"1]"), "2001 items"),
+    *each(JSON, "deep JSON", web(b"[" * 500_000 + b"]" * 500_000), "too deeply"),
+    *each(JSON, "deep items", web(b'{"a":' * 5000 + b"1" + b"}" * 5000), "too deeply"),
+    *each(JSON, "no list", web(b'{"data": 1}'), "no list"),
+    *each(JSON, "half signs", web(b'[{"id": "\\ud800", "account": "a1"}]')),
+    *each(JSON, "wrong charset", web('["\xe4"]'.encode("cp1252"))),
+    *each(JSON, "too many", web(b"[" + b"1," * 2000 + b"1]"), "2001 items"),
     *each(("feed",), "many elements", web(b"<rss>" + b"<item/>" * 31_000), "too much"),
     *each(("feed",), "a page", web(b"<html><body>Log in</body></html>"), "no feed"),
     *each(("feed",), "entities", web(BOMB + RSS % b"&u;"), "entities"),
@@ -129,7 +132,12 @@ def peer(settings: Any) -> Iterator[Callable[[Act], Peer]]:
 def config(kind: str, there: Peer) -> dict[str, Any]:
     if kind == "mailbox":
         return {**CONFIGS[kind], "port": there.port}
-    return {**CONFIGS[kind], "url": f"http://127.0.0.1:{there.port}/cal/"}
+    place = "cal/{account}" if kind == "lookup" else "cal/"
+    return {**CONFIGS[kind], "url": f"http://127.0.0.1:{there.port}/{place}"}
+
+
+def page(kind: str, given: dict[str, Any]) -> Asked:
+    return asked(given, **about(SOURCES[kind]))
 
 
 @pytest.mark.parametrize(("kind", "act", "said"), TABLE)
@@ -141,7 +149,7 @@ def test_it_fails_in_words_and_the_next_pull_works(peer, kind, act, said) -> Non
     timeout = 0.6 if said == "in time" else 30
     tracemalloc.start()
     with pytest.raises(SourceFailed) as failed:
-        SOURCES[kind].pull(asked(given), wire(timeout=timeout, limit=LIMIT))
+        SOURCES[kind].pull(page(kind, given), wire(timeout=timeout, limit=LIMIT))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert monotonic() - began < 60
@@ -151,7 +159,7 @@ def test_it_fails_in_words_and_the_next_pull_works(peer, kind, act, said) -> Non
     assert "private" not in str(failed.value)
     assert failed.value.__cause__ is None
     there.act = FINE[kind]
-    found = SOURCES[kind].pull(asked(given), wire())
+    found = SOURCES[kind].pull(page(kind, given), wire())
     assert found.signals or kind == "calendar"
 
 
@@ -161,11 +169,11 @@ def test_who_asks_for_a_pause_gets_it(peer, kind) -> None:
     for header, seconds in (("30", 30), ("999999999", 86400), ("Fri, 20 Nov 2026 12:01:00 GMT", 60)):  # fmt: skip
         there = peer(web(b"", "429 Slowly", Retry_After=header))
         with pytest.raises(SourceFailed) as failed:
-            SOURCES[kind].pull(asked(config(kind, there)), wire())
+            SOURCES[kind].pull(page(kind, config(kind, there)), wire())
         assert failed.value.until == NOW + timedelta(seconds=seconds)
     there = peer(web(b"", "503 Later", Retry_After="soon"))
     with pytest.raises(SourceFailed) as failed:
-        SOURCES[kind].pull(asked(config(kind, there)), wire())
+        SOURCES[kind].pull(page(kind, config(kind, there)), wire())
     assert failed.value.until is None
 
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from threading import Thread
+from typing import Any
 
 from django.db import connections
 
@@ -106,3 +107,37 @@ def test_a_probe_that_died_frees_the_next(
     hurry(watch)
     assert (watch.run(pull), peer.calls) == ("DONE", 1)
     assert how(watch) == "CLOSED"
+
+
+def test_who_was_never_asked_is_neither_there_nor_away(
+    make_watch: Callable[..., Watch], peer: Peer, settings: Any
+) -> None:
+    """P10, API7: a refused address and a wrong configuration move no breaker."""
+    watch = make_watch()
+    failures = [NOW.isoformat()]
+    given = {"failures": failures}
+    barred = {"url": f"http://127.0.0.1:{peer.port}/{{account}}"}
+    wrong = {"url": f"http://127.0.0.1:{peer.port}/"}
+    settings.EGRESS_ALLOW = ()
+    for config, said in ((barred, "EGRESS_ALLOW"), (wrong, "Configuration, url")):
+        lookup = watch.connect("lookup", config=config, **given)
+        pull = watch.queue(lookup, watch.accounts()[0].id)
+        assert watch.run(pull) == "FAILED"
+        assert said in watch.stated("pull.failed")[-1]["error"]
+        # Neither cleared, as after an answer, nor one more.
+        assert watch.connector(lookup).failures == failures
+    assert peer.calls == 0
+
+
+def test_a_probe_that_may_not_go_out_leaves_it_open(
+    make_watch: Callable[..., Watch], peer: Peer, settings: Any
+) -> None:
+    """P10: nobody was asked, so nobody is thought to be well again."""
+    watch = make_watch()
+    config = {"url": f"http://127.0.0.1:{peer.port}/{{account}}"}
+    lookup = watch.connect("lookup", config=config, opened_at=NOW)
+    settings.EGRESS_ALLOW = ()
+    cool(watch)
+    assert watch.run(watch.queue(lookup, watch.accounts()[0].id)) == "FAILED"
+    assert how(watch) != "CLOSED"
+    assert (watch.connector(lookup).opened_at is not None, peer.calls) == (True, 0)

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
+from config import sandbox
 from config.seeding import seed
 
 
@@ -30,6 +31,11 @@ class Command(BaseCommand):
         parser.add_argument(
             "--accounts", type=count_up_to(100_000), default=20, metavar="N"
         )
+        parser.add_argument(
+            "--sandbox",
+            action="store_true",
+            help="with mails, meetings and signals of the last weeks",
+        )
         parser.add_argument("--json", action="store_true", help="answer as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -38,6 +44,8 @@ class Command(BaseCommand):
             accounts=options["accounts"],
             now=timezone.now(),
         )
+        for tenant in made["tenants"] if options["sandbox"] else ():
+            sandbox.furnish(tenant["slug"], now=timezone.now())
         if options["json"]:
             self.stdout.write(json.dumps(made))
             return
