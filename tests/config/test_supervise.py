@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -157,6 +158,10 @@ def test_says_where_and_stops_all(run: Run) -> None:
     assert not any(map(alive, everyone))
 
 
+def _came_back(run: Run, before: list[int]) -> bool:
+    return run.pids("worker") not in (before, [])
+
+
 def test_killed_process_comes_back_alone(run: Run) -> None:
     """However often it is killed, it is back soon: only failures are given time."""
     run.start_and_wait()
@@ -164,7 +169,7 @@ def test_killed_process_comes_back_alone(run: Run) -> None:
     for times in (1, 2, 3):
         before = run.pids("worker")
         os.kill(before[0], signal.SIGKILL)
-        wait(lambda before=before: run.pids("worker") not in (before, []))
+        wait(partial(_came_back, run, before))
         assert not any(map(alive, before))
         said = run.said()
         assert said.count("worker  | ended with code -9; again in 0.5 s") == times
