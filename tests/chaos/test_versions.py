@@ -24,7 +24,10 @@ NEWER = {
     "tenant: str, **later": 'tenant: str, reason: str = "none", **later',
 }
 # Moments that lie ahead by their nature; all others have passed when they are written.
-AHEAD = ("expires_at", "due_at", "remind_at", "defer_until", "lease_until")
+AHEAD = (
+    "expires_at", "due_at", "remind_at", "defer_until", "lease_until",
+    "next_poll_at", "next_pull_at", "deep_at",
+)  # fmt: skip
 
 
 def _procfile(running: Running, *lines: str) -> None:

@@ -74,7 +74,7 @@ def stage() -> Iterator[Stage]:
         ) as running,
     ):
         running.start()
-        (tenant,) = tenants(running, 1, 20)
+        (tenant,) = tenants(running, 1, 24)
         tenant.free(mode="APPROVAL")
         tenant.change(
             "triggers/SIGNAL_ARRIVED/", {**FREE_WINDOWS, "cooldown_s": 86_400}
@@ -238,7 +238,7 @@ def _let_wait_end(stage: Stage, prefix: str) -> None:
 @pytest.mark.timeout(300)
 def test_of_a_hundred_signals_one_is_decided(stage: Stage) -> None:
     """G3, G4: one is let through, one waits for its account, and ends as well."""
-    account = stage.tenant.accounts[5]
+    account = stage.tenant.accounts[20]
     _all_at_once(stage, "ticket_escalated", "crowd", account)
     through, rests = ("DONE", "ALLOW", "ALLOWED"), ("SKIPPED", "SKIP", "COOLDOWN")
     absorbed = ("SKIPPED", "SKIP", "ABSORBED")
@@ -253,7 +253,7 @@ def test_of_a_hundred_signals_one_is_decided(stage: Stage) -> None:
 @pytest.mark.timeout(300)
 def test_of_a_hundred_signals_one_fires(stage: Stage) -> None:
     """G1: with the windows as shipped, the trigger fires once."""
-    _all_at_once(stage, "posture_change", "burst", stage.tenant.accounts[6])
+    _all_at_once(stage, "posture_change", "burst", stage.tenant.accounts[21])
     fired, held = ("DONE", "ALLOW", "ALLOWED"), ("SKIPPED", "", "DEBOUNCED")
     assert _ended(stage, "burst") == {fired: 1, held: 99}
     assert _calls(stage, "burst") == 1
