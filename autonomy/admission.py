@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from django.db import connection
 
 from autonomy import runs
 from autonomy.rows import Writes
@@ -132,20 +131,19 @@ def _facts(held: Held, row: dict[str, Any]) -> GateFacts:
 def _admitted(held: Held, row: dict[str, Any], at: datetime) -> bool:
     """Count the decision, unless the day's last one went to somebody else meanwhile."""
     limits = row["limits"] or {}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _ALLOWED,
-            [
-                str(held.tenant),
-                str(held.account),
-                held.trigger,
-                at,
-                date.fromisoformat(row["day"]),
-                limits.get("runs_per_day", RUNS_PER_DAY),
-                limits.get("runs_per_account_day", RUNS_PER_ACCOUNT_DAY),
-            ],
-        )
-        return bool(cursor.fetchone()[0])
+    found = Writes().ask(
+        _ALLOWED,
+        [
+            held.tenant,
+            held.account,
+            held.trigger,
+            at,
+            date.fromisoformat(row["day"]),
+            limits.get("runs_per_day", RUNS_PER_DAY),
+            limits.get("runs_per_account_day", RUNS_PER_ACCOUNT_DAY),
+        ],
+    )
+    return bool(found[0][0])
 
 
 def _windows(trigger_: str, row: dict[str, Any] | None) -> Windows:
@@ -153,11 +151,9 @@ def _windows(trigger_: str, row: dict[str, Any] | None) -> Windows:
 
 
 def _read(statement: str, tenant: UUID, account: UUID, *more: Any) -> dict[str, Any]:
-    values = [str(each) if isinstance(each, UUID) else each for each in more]
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [str(tenant), str(account), *values])
-        found: dict[str, Any] = orjson.loads(cursor.fetchone()[0])
-    return found
+    found = Writes().ask(statement, [tenant, account, *more])
+    row: dict[str, Any] = orjson.loads(found[0][0])
+    return row
 
 
 def _moment(text: str | None) -> datetime | None:

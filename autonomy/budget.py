@@ -9,6 +9,7 @@ from django.db import connection
 from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
 from autonomy.models import Budget, BudgetUse
+from autonomy.rows import Writes
 from autonomy.rules.budget import effective_limit
 from autonomy.rules.facts import BudgetLine
 from ledger.scope import current_tenant
@@ -30,21 +31,19 @@ def consume(
 
     Do it last in a transaction: until the commit, others wait for the same rows.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _CONSUME,
-            [
-                str(current_tenant()),
-                str(intent),
-                day,
-                str(receipt),
-                [line.budget for line in lines],
-                [line.key for line in lines],
-                [line.limit for line in lines],
-            ],
-        )
-        (at,) = cursor.fetchone()
-    return at is not None
+    found = Writes().ask(
+        _CONSUME,
+        [
+            current_tenant(),
+            intent,
+            day,
+            receipt,
+            [line.budget for line in lines],
+            [line.key for line in lines],
+            [line.limit for line in lines],
+        ],
+    )
+    return found[0][0] is not None
 
 
 def give_back(intent: UUID) -> UUID | None:

@@ -1,13 +1,12 @@
 """DECIDE: a frozen context in, at most three proposals out, whoever writes them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
 from django.db.models import F
 from uuid_utils.compat import uuid7
 
@@ -17,6 +16,7 @@ from autonomy.drafts import RULES, Said, Settled, keep
 from autonomy.errors import NotAdmitted, WrongParameters
 from autonomy.models import DecisionUse, Run
 from autonomy.propose import check_parameters
+from autonomy.rows import Writes
 from autonomy.rules.actions import ActionType, Tier, normalise
 from autonomy.rules.proposals import Draft, Refused, Sorted, sort_out
 from autonomy.rules.runs import GateResult, RunStatus, Stage
@@ -34,6 +34,7 @@ MOST_BYTES, MOST_DEPTH = 32 * 1024, 8
 ASKED_BEFORE = "it was asked before, and is not charged for twice"
 RULED = Rules()
 
+_HELD = "t.tenant_id = %s AND t.id = %s AND t.fence = %s"
 # At most one charged call for each admitted run, ever: the index says so.
 _CALL = """
 INSERT INTO autonomy_synthesizercall
@@ -51,12 +52,16 @@ WHERE tenant_id = %s AND id = %s
 
 @dataclass(frozen=True, kw_only=True)
 class Begun:
-    """What is asked, and the row that says so; no row where it may not be asked again."""
+    """What is asked, and the row that says so; no row where it may not be asked again.
+
+    `writes`: what is still to be sent of that row.
+    """
 
     asked: Asked
     call: UUID | None
     # The tenant's types as they were asked about.
     types: Sequence[ActionType]
+    writes: Writes = field(default_factory=Writes)
 
 
 def decide(held: Held) -> Stage | None:
@@ -188,15 +193,16 @@ def _begin(held: Held, chosen: Synthesizer) -> Begun | None:
     """Freeze what is known, and record that somebody is asked. A run that was begun
     before sees the same bytes again.
     """
-    rows = Run.objects.filter(tenant_id=held.tenant, pk=held.id, fence=held.fence)
-    row = rows.values("gate_result", "context").first()
-    if row is None:
+    named = [held.tenant, held.id, held.fence]
+    found = Writes().find(Run, _HELD, named, beside=("account",))
+    if not found:
         return None
-    if row["gate_result"] != GateResult.ALLOW:
+    (run,) = found
+    if run.gate_result != GateResult.ALLOW:
         raise NotAdmitted
-    context = row["context"] or {}
+    context = run.context or {}
     if "signals" not in context:
-        context = _freeze(held, more=context)
+        context = _freeze(held, run.account, more=context)
     if chosen.name != RULES:
         # Asking takes its time: what is asked about is kept before, and the lease begins
         # anew. The rules answer at once.
@@ -205,32 +211,30 @@ def _begin(held: Held, chosen: Synthesizer) -> Begun | None:
             return None
     types = registry.all_types()
     asked = question(held.id, context, tenant=held.tenant, types=types)
-    return Begun(asked=asked, call=_call(held, chosen), types=types)
+    call, writes = uuid7(), Writes()
+    allowed = GateResult.ALLOW.value
+    named = [call, held.tenant, held.id]
+    writes.add(_CALL, [*named, chosen.name, allowed, chosen.charged])
+    if chosen.name == RULES:
+        # Nobody is charged for them: their call is kept with what they answer.
+        return Begun(asked=asked, call=call, types=types, writes=writes)
+    recorded = call if writes.send() else None
+    return Begun(asked=asked, call=recorded, types=types)
 
 
-def _freeze(held: Held, *, more: Mapping[str, Any]) -> dict[str, Any]:
-    account = Account.objects.get(tenant_id=held.tenant, pk=held.account)
+def _freeze(held: Held, account: Account, *, more: Mapping[str, Any]) -> dict[str, Any]:
     return frozen_context(
         account, held.signal, now=held.at, trigger=held.trigger, more=more
     )
 
 
-def _call(held: Held, chosen: Synthesizer) -> UUID | None:
-    """The row of this call; none where a charged one went out already."""
-    id_, allowed = uuid7(), GateResult.ALLOW.value
-    named = (id_, held.tenant, held.id)
-    with connection.cursor() as cursor:
-        cursor.execute(_CALL, [*named, chosen.name, allowed, chosen.charged])
-        return id_ if cursor.rowcount else None
-
-
 def _finish(held: Held, begun: Begun, said: Said) -> Stage | None:
     """Count what it took, whatever came of it; keep what holds, if the run is still ours."""
+    writes = begun.writes
     if begun.call is not None:
         answer = said.answer
         taken = (answer.tokens, answer.cost, said.fallback[:300])
-        with connection.cursor() as cursor:
-            cursor.execute(_CALLED, (*taken, held.tenant, begun.call))
+        writes.add(_CALLED, (*taken, held.tenant, begun.call))
         if answer.tokens or answer.cost:
             _count(held, answer)
     settled = settle(begun.asked, said, begun.types)
@@ -238,6 +242,7 @@ def _finish(held: Held, begun: Begun, said: Said) -> Stage | None:
         held,
         RunStatus.DECIDED,
         Stage.APPROVE,
+        after=writes,
         decided=settled.stated(),
         context=begun.asked.context,
     )

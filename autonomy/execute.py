@@ -22,6 +22,12 @@ from perception.rules.roles import Role
 
 EXPIRED = Intent.Status.EXPIRED
 
+_CLAIMED = "t.tenant_id = %s AND t.id = %s FOR UPDATE"
+_READ_AT = (("read_at", "clock_timestamp()"),)
+_UNSPENT = """
+t.tenant_id = %s AND t.intent_id = %s AND t.spent_at IS NULL AND t.voided_at IS NULL
+"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Start:
@@ -49,16 +55,31 @@ class Objects:
         return [*(each.stated() for each in self.layers), *lapsed]
 
 
-def start(intent: UUID) -> Start:
-    """Spend an approved intent's permit and start it, in the transaction at hand.
+def claimed(intent: UUID) -> Intent | None:
+    """The intent, for this transaction alone, as of `read_at`.
 
     The lock comes first and alone: a switch engaged before it is seen after it.
     """
-    switchboard.hold()
-    held = _claimed(intent)
-    if held is None:
+    named = [current_tenant(), intent]
+    found = switchboard.hold().find(Intent, _CLAIMED, named, also=_READ_AT)
+    return found[0] if found else None
+
+
+def start(intent: UUID) -> Start:
+    """Spend an approved intent's permit and start it, in the transaction at hand."""
+    held = claimed(intent)
+    if held is None or held.status != Intent.Status.APPROVED:
         return Start(execution=None, reason="NOT_APPROVED")
-    answer = read(approve.question_about(held), tenant=current_tenant())
+    return start_on(held, asked(held))
+
+
+def asked(held: Intent) -> Answer:
+    """What is to be known of a claimed intent now."""
+    return read(approve.question_about(held), tenant=current_tenant())
+
+
+def start_on(held: Intent, answer: Answer) -> Start:
+    """Spend the permit of a claimed and approved intent and start it."""
     permit = _permit(held)
     if permit is None:
         # Somebody wrote APPROVED into the row; that is no permit.
@@ -81,24 +102,11 @@ def start(intent: UUID) -> Start:
     return _started(held, permit, answer, stated)
 
 
-def _claimed(intent: UUID) -> Intent | None:
-    """The intent, for this transaction alone, if it still waits to be started."""
-    return (
-        Intent.objects.select_for_update()
-        .filter(tenant_id=current_tenant(), pk=intent, status=Intent.Status.APPROVED)
-        .first()
-    )
-
-
 def _permit(intent: Intent) -> Permit | None:
     """The permit of an intent that is neither spent nor withdrawn."""
-    return (
-        Permit.objects.select_related("verdict", "receipt")
-        .filter(
-            tenant_id=current_tenant(), intent=intent, spent_at=None, voided_at=None
-        )
-        .first()
-    )
+    named = [current_tenant(), intent.id]
+    found = Writes().find(Permit, _UNSPENT, named, beside=("verdict", "receipt"))
+    return found[0] if found else None
 
 
 def _lapsed(permit: Permit, answer: Answer) -> Lapsed | None:

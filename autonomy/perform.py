@@ -16,15 +16,15 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from autonomy import giving_up, leases, switchboard
-from autonomy.execute import start
+from autonomy.execute import asked, claimed, start_on
 from autonomy.models import Execution, Intent, Tool
-from autonomy.propose import known_type
+from autonomy.rows import Writes
 from autonomy.rules import answers
 from autonomy.rules.answers import Course, Meaning, Said, Step
 from autonomy.rules.switches import STOPPED
 from autonomy.settle import End, finish
 from autonomy.tools import binding, http, internal
-from autonomy.tools.base import Act, Clock
+from autonomy.tools.base import Act
 from ledger.clock import clock
 from ledger.scope import current_tenant, tenant_scope
 from perception import guards
@@ -116,8 +116,7 @@ def perform(
 
 
 def _taken(id_: UUID, limits: Limits, since: float) -> Claim | str:
-    rows = Intent.objects.filter(tenant_id=current_tenant(), pk=id_)
-    held = rows.annotate(read_at=Clock()).first()
+    held: Any = claimed(id_)
     match held.status if held else None:
         case Intent.Status.APPROVED:
             return _begun(held, limits, since)
@@ -134,10 +133,10 @@ def _begun(held: Any, limits: Limits, since: float) -> Claim | str:
         return WAITS
     if held.attempts and not limits.counted:
         return _counted(held, limits, now)
-    action = known_type(held.action_type)
-    if tool := binding.outside(action.traits.tool if action else ""):
+    answer = asked(held)
+    if tool := binding.outside(answer.action.traits.tool if answer.action else ""):
         guards.look(tool, now=now)
-    started = start(held.id)
+    started = start_on(held, answer)
     execution = started.execution
     if execution is None:
         if started.reason == "STOPPED":
@@ -163,24 +162,25 @@ def _counted(held: Any, limits: Limits, now: datetime) -> str:
 
 def _done_here(execution: Execution) -> str:
     """The effect, the end, the outcome: one transaction with the start."""
-    intent, at = execution.intent, clock()
+    intent, at, writes = execution.intent, execution.started_at, Writes()
     if said := internal.fault(execution.tool, intent.parameters):
         end = End(status=Execution.Status.FAILED, outcome={}, error=said)
     else:
-        effect = internal.carry_out(Act(execution=execution, intent=intent, at=at))
+        effect = internal.carry_out(
+            Act(execution=execution, intent=intent, at=at), writes
+        )
         outcome = {
             "effect": str(effect.id),
             "kind": effect.kind,
             "by": "person" if effect.kind == internal.MANUAL else "house",
         }
         end = End(status=Execution.Status.SUCCEEDED, outcome=outcome)
-    finish(execution, end, fence=intent.fence, at=at)
+    finish(execution, end, fence=intent.fence, at=at, after=writes)
     return end.status.value
 
 
 def _resumed(held: Any, limits: Limits, since: float) -> Claim | str:
     """Go on with what was started, from what is recorded."""
-    switchboard.hold()
     execution = Execution.objects.get(tenant_id=current_tenant(), intent=held)
     tool = binding.outside(execution.tool)
     span = limits.span(tool) if tool else timedelta(seconds=limits.lease)

@@ -16,12 +16,21 @@ from autonomy import admission, decide, runs
 from autonomy.approve import approve
 from autonomy.models import Intent
 from autonomy.perform import perform
+from autonomy.rows import Writes
 from autonomy.rules.runs import RunStatus, Stage
 from autonomy.runs import Held
-from ledger.scope import tenant_scope
+from ledger.scope import glance, tenant_scope
 
 logger = structlog.get_logger("autonomy.pipeline")
 May = Callable[[Stage], bool]
+
+_UNJUDGED = """
+t.tenant_id = %s AND t.run_id = %s AND t.judged_at IS NULL ORDER BY t.rank FOR UPDATE
+"""
+_APPROVED = """
+SELECT id FROM autonomy_intent
+WHERE tenant_id = %s AND run_id = %s AND status = 'APPROVED' ORDER BY rank
+"""
 
 
 def walk(run: UUID, stage: Stage, *, tenant: UUID, may: May) -> None:
@@ -46,12 +55,7 @@ def act(intent: UUID, *, tenant: UUID) -> None:
 
 def act_on_run(run: UUID, *, tenant: UUID) -> None:
     """Do every approved intent of a run; each is claimed by itself."""
-    with tenant_scope(tenant):
-        approved = Intent.objects.filter(
-            tenant_id=tenant, run_id=run, status=Intent.Status.APPROVED
-        )
-        ids = list(approved.order_by("rank").values_list("id", flat=True))
-    for intent in ids:
+    for (intent,) in glance(tenant, _APPROVED, [tenant, run]):
         perform(intent, tenant=tenant)
 
 
@@ -112,10 +116,7 @@ def _hand_over(held: Held, following: Stage) -> None:
 
 def _unjudged(held: Held) -> list[Intent]:
     """The run's proposals without a verdict, for this transaction alone."""
-    proposals = Intent.objects.select_for_update().filter(
-        tenant_id=held.tenant, run_id=held.id, judged_at=None
-    )
-    return list(proposals.order_by("rank"))
+    return Writes().find(Intent, _UNJUDGED, [held.tenant, held.id])
 
 
 def _failed(held: Held, error: Exception) -> None:

@@ -4,7 +4,8 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from django.db import connection
+
+from autonomy.rows import Writes
 
 _KNOWN = "SELECT autonomy_context(%s, %s, %s, %s, %s, %s, %s)::text"
 _READ = "SELECT autonomy_read(%s, %s, %s, %s, %s, %s, %s)::text"
@@ -22,19 +23,15 @@ def read_rows(
 ) -> dict[str, Any]:
     """What the rows say of a question, as of one moment of the database's clock."""
     named = (tenant, account, opportunity, contact, intent)
-    ids = [str(id_) if id_ else None for id_ in named]
-    with connection.cursor() as cursor:
-        cursor.execute(_READ, [*ids, action_type, is_scheduled])
-        found: dict[str, Any] = orjson.loads(cursor.fetchone()[0])
-    return found
+    found = Writes().ask(_READ, [*named, action_type, is_scheduled])
+    row: dict[str, Any] = orjson.loads(found[0][0])
+    return row
 
 
 def read_known(
     *, tenant: UUID, account: UUID, signal: UUID | None, most: tuple[int, int, int, int]
 ) -> dict[str, Any]:
     """What a frozen context is made of; `most`: people, signals, what was lately, fields."""
-    ids = [str(tenant), str(account), str(signal) if signal else None]
-    with connection.cursor() as cursor:
-        cursor.execute(_KNOWN, [*ids, *most])
-        found: dict[str, Any] = orjson.loads(cursor.fetchone()[0])
-    return found
+    found = Writes().ask(_KNOWN, [tenant, account, signal, *most])
+    row: dict[str, Any] = orjson.loads(found[0][0])
+    return row

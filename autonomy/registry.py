@@ -13,6 +13,7 @@ from autonomy.errors import (
     NoSuchTool,
 )
 from autonomy.models import ActionRow, Tool
+from autonomy.rows import Writes
 from autonomy.rules.actions import ActionType, Reversal, Traits, may_tighten, normalise
 from autonomy.rules.catalogue import CORE, TOOLS
 from ledger.record import Fact, record
@@ -27,12 +28,10 @@ COLUMNS = ("key", "tier", "tool", "min_confidence", "declared")
 
 def all_types() -> list[ActionType]:
     """Every type of the tenant in scope, the core first."""
-    rows = {
-        row["key"]: row
-        for row in ActionRow.objects.filter(tenant_id=current_tenant())
-        .order_by("key")
-        .values(*COLUMNS)
-    }
+    found = Writes().find(
+        ActionRow, "t.tenant_id = %s ORDER BY t.key", [current_tenant()]
+    )
+    rows = {row.key: {name: getattr(row, name) for name in COLUMNS} for row in found}
     keys = [*CORE, *(key for key in rows if key not in CORE)]
     tools = _tools(row["tool"] for row in rows.values())
     merged = (

@@ -1,6 +1,7 @@
-"""Rows written as their models say, many in one round trip."""
+"""Rows read and written as their models say, many statements in one round trip."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any, Self
@@ -8,13 +9,15 @@ from typing import Any, Self
 import orjson
 from django.db import connection, models
 
+from ledger.prepared import prepared
 from ledger.record import Fact, stating
 
 
 class Writes:
-    """Inserts and changes of rows, collected in their order and sent together.
+    """Inserts and changes of rows, collected in their order and sent together, if need
+    be with what is read after them.
 
-    Each statement is made once for its model.
+    Each statement is made once for its model, and planned once for a connection.
     """
 
     def __init__(self) -> None:
@@ -40,8 +43,9 @@ class Writes:
     def state(self, facts: Sequence[Fact], *, now: datetime) -> Self:
         """Facts of the ledger."""
         if facts:
-            statement, values, _ = stating(facts, now=now)
-            self.add(statement, values)
+            statements, values, _ = stating(facts, now=now)
+            self._statements += statements
+            self._values += values
         return self
 
     def add(self, statement: str, values: Sequence[Any]) -> Self:
@@ -55,9 +59,99 @@ class Writes:
         if not self._statements:
             return 0
         with connection.cursor() as cursor:
-            cursor.execute(";".join(self._statements), self._values)
+            self._send(cursor)
             touched: int = cursor.rowcount
         return touched
+
+    def ask(self, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """Send all of them, then this; what it found."""
+        self.add(statement, values)
+        with connection.cursor() as cursor:
+            self._send(cursor)
+            found: list[tuple[Any, ...]] = cursor.fetchall()
+        return found
+
+    def find(
+        self,
+        model: Any,
+        where: str,
+        values: Sequence[Any],
+        *,
+        beside: tuple[str, ...] = (),
+        also: tuple[tuple[str, str], ...] = (),
+    ) -> list[Any]:
+        """Send all of them, then read rows whole, each as `t`, with those that they name
+        `beside` them, and what is `also` asked under a name.
+        """
+        select, parts = _select(model, beside, also)
+        rows = self.ask(f"{select} WHERE {where}", values)
+        names = [name for name, _ in also]
+        return [_made(parts, names, row) for row in rows]
+
+    def _send(self, cursor: Any) -> None:
+        cursor.execute(prepared(*self._statements), self._values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Part:
+    """A table's part of what is read: its columns, and how they are read."""
+
+    model: Any
+    # The field by which it stands beside the rows that were asked for.
+    relation: Any
+    names: Sequence[str]
+    readers: Sequence[Any]
+    columns: slice
+
+
+@cache
+def _select(
+    model: Any, beside: tuple[str, ...], also: tuple[tuple[str, str], ...]
+) -> tuple[str, list[_Part]]:
+    """The statement up to its condition, and what becomes of the columns."""
+    parts: list[_Part] = []
+    columns: list[str] = []
+    tables = f'"{model._meta.db_table}" AS t'
+    for name in ("t", *beside):
+        relation = None if name == "t" else model._meta.get_field(name)
+        of = relation.related_model if relation else model
+        fields = of._meta.concrete_fields
+        parts.append(
+            _Part(
+                model=of,
+                relation=relation,
+                names=[field.attname for field in fields],
+                readers=[getattr(field, "from_db_value", None) for field in fields],
+                columns=slice(len(columns), len(columns) + len(fields)),
+            )
+        )
+        columns += [f'{name}."{field.column}"' for field in fields]
+        if relation:
+            tables += (
+                f' LEFT JOIN "{of._meta.db_table}" AS {name}'
+                f" ON {name}.tenant_id = t.tenant_id AND {name}.id = t.{relation.column}"
+            )
+    columns += [expression for _, expression in also]
+    return f"SELECT {', '.join(columns)} FROM {tables}", parts  # noqa: S608
+
+
+def _made(parts: Sequence[_Part], more: Sequence[str], row: Sequence[Any]) -> Any:
+    """A row as its model, with what is beside it and what was also asked."""
+    made = None
+    for part in parts:
+        values = [
+            read(value, None, connection) if read else value
+            for read, value in zip(part.readers, row[part.columns], strict=True)
+        ]
+        if part.relation is None:
+            made = part.model.from_db(connection.alias, part.names, values)
+            continue
+        there = row[part.columns.start + part.names.index("id")] is not None
+        other = part.model.from_db(connection.alias, part.names, values)
+        part.relation.set_cached_value(made, other if there else None)
+    for name, value in zip(more, row[len(row) - len(more) :], strict=True):
+        setattr(made, name, value)
+    return made
 
 
 @cache

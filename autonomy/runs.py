@@ -8,7 +8,6 @@ from uuid import UUID
 
 import orjson
 from django.conf import settings
-from django.db import connection
 from django.db.models.functions import Now
 
 from autonomy.models import Run
@@ -45,18 +44,9 @@ class Held:
 def claim(run: UUID, stage: Stage, *, tenant: UUID) -> Held | None:
     """Take a run that waits at a stage; None where there is nothing to take."""
     with tenant_scope(tenant):
-        with connection.cursor() as cursor:
-            cursor.execute(
-                _CLAIM,
-                [
-                    str(tenant),
-                    str(run),
-                    stage.value,
-                    settings.LEASE_SECONDS,
-                    settings.MAX_ATTEMPTS,
-                ],
-            )
-            (text,) = cursor.fetchone()
+        lasts, most = settings.LEASE_SECONDS, settings.MAX_ATTEMPTS
+        found = Writes().ask(_CLAIM, [tenant, run, stage.value, lasts, most])
+        ((text,),) = found
         if text is None:
             return None
         row = orjson.loads(text)

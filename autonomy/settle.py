@@ -6,10 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
-
 from autonomy.errors import NotInDoubt
-from autonomy.models import Execution, Intent, Outcome
+from autonomy.models import Execution, Outcome
 from autonomy.rows import Writes
 from ledger.record import SYSTEM, Actor, Fact
 from ledger.rules.kinds import Kind
@@ -24,16 +22,23 @@ KINDS = {
     Execution.Status.IN_DOUBT: Kind.EXECUTION_DOUBTED,
 }
 
-_FINISH = """
-UPDATE autonomy_intent SET status = %s, error = %s, updated_at = %s,
-    lease_until = NULL, due_at = NULL, dispatched_at = NULL
-WHERE tenant_id = %s AND id = %s AND status = 'EXECUTING' AND fence = %s
-"""
-_DEPTH = """
+# How long the chain behind an intent is.
+_DEPTH = """coalesce((
 SELECT s.depth FROM autonomy_run r
 JOIN perception_signal s ON s.tenant_id = r.tenant_id AND s.id = r.signal_id
-WHERE r.tenant_id = %s AND r.id = %s
+WHERE r.tenant_id = i.tenant_id AND r.id = i.run_id), 0)
 """
+_FINISH = f"""
+UPDATE autonomy_intent AS i SET status = %s, error = %s, updated_at = %s,
+    lease_until = NULL, due_at = NULL, dispatched_at = NULL
+WHERE tenant_id = %s AND id = %s AND status = 'EXECUTING' AND fence = %s
+RETURNING {_DEPTH}
+"""  # noqa: S608  nothing in it comes from outside
+_SETTLE = f"""
+UPDATE autonomy_intent AS i SET status = %s, updated_at = %s
+WHERE tenant_id = %s AND id = %s AND status = 'IN_DOUBT'
+RETURNING {_DEPTH}
+"""  # noqa: S608  as above
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,16 +53,23 @@ class End:
     said: Mapping[str, Any] = field(default_factory=dict)
 
 
-def finish(execution: Execution, end: End, *, fence: int, at: datetime) -> bool:
-    """Record how an act under way ended; False where somebody else holds it now."""
+def finish(
+    execution: Execution,
+    end: End,
+    *,
+    fence: int,
+    at: datetime,
+    after: Writes | None = None,
+) -> bool:
+    """Record how an act under way ended; False where somebody else holds it now.
+    `after`: what is written in the same breath before it.
+    """
     named = (current_tenant(), execution.intent_id, fence)
-    with connection.cursor() as cursor:
-        said = (end.status.value, end.error[:LONGEST_ERROR], at)
-        cursor.execute(_FINISH, (*said, *named))
-        if not cursor.rowcount:
-            return False
-    writes = _end(execution, end, at=at)
-    _state(execution, KINDS[end.status], end, writes, at=at)
+    said = (end.status.value, end.error[:LONGEST_ERROR], at)
+    ended = (after or Writes()).ask(_FINISH, (*said, *named))
+    if not ended:
+        return False
+    _state(execution, KINDS[end.status], end, at=at, depth=ended[0][0])
     return True
 
 
@@ -71,11 +83,7 @@ def settle(
         .filter(tenant_id=current_tenant(), pk=execution.pk)
         .get()
     )
-    moved = Intent.objects.filter(
-        tenant_id=current_tenant(),
-        pk=held.intent_id,
-        status=Intent.Status.IN_DOUBT,
-    ).update(status=status.value, updated_at=now)
+    moved = Writes().ask(_SETTLE, (status.value, now, held.tenant_id, held.intent_id))
     if not moved or held.status != Execution.Status.IN_DOUBT:
         raise NotInDoubt(f"It is {held.status}.")
     settled = {"done": done, "by": by.stated(), "note": note}
@@ -87,8 +95,7 @@ def settle(
         by=by,
         said={"done": done, "note": note},
     )
-    writes = _end(held, end, at=now)
-    _state(held, Kind.EXECUTION_SETTLED, end, writes, at=now)
+    _state(held, Kind.EXECUTION_SETTLED, end, at=now, depth=moved[0][0])
     return held
 
 
@@ -124,9 +131,12 @@ def _end(execution: Execution, end: End, *, at: datetime) -> Writes:
 
 
 def _state(
-    execution: Execution, kind: Kind, end: End, writes: Writes, *, at: datetime
+    execution: Execution, kind: Kind, end: End, *, at: datetime, depth: int
 ) -> None:
-    """The end as facts; what is no doubt is an outcome, and comes back as a signal."""
+    """The end as facts; what is no doubt is an outcome, and comes back as a signal.
+    `depth`: how long the chain behind it is.
+    """
+    writes = _end(execution, end, at=at)
     run = execution.intent.run_id
     subjects = {
         "account": execution.account_id,
@@ -153,7 +163,9 @@ def _state(
         stated.append(
             Fact(kind=Kind.OUTCOME_RECORDED, subjects=subjects, data={**data, **named})
         )
-        stated.append(_echoed(execution, subjects, writes, at=at))
+        echo = _echo(execution, at=at, depth=depth + 1)
+        writes.insert(echo)
+        stated.append(_echoed(echo, subjects))
     writes.state(stated, now=at).send()
 
 
@@ -173,11 +185,9 @@ def _keep_outcome(
     writes.insert(outcome, unless_there=True)
 
 
-def _echoed(
-    execution: Execution, subjects: Mapping[str, UUID], writes: Writes, *, at: datetime
-) -> Fact:
+def _echo(execution: Execution, *, at: datetime, depth: int) -> Signal:
     """The outcome as a signal. It has entered already: no echo starts a run."""
-    signal = Signal(
+    return Signal(
         tenant_id=current_tenant(),
         account_id=execution.account_id,
         type=SIGNAL,
@@ -194,22 +204,14 @@ def _echoed(
         occurred_at=at,
         received_at=at,
         caused_by=execution.id,
-        depth=_depth_of(execution.intent.run_id) + 1,
+        depth=depth,
         entered_at=at,
     )
-    writes.insert(signal)
+
+
+def _echoed(signal: Signal, subjects: Mapping[str, UUID]) -> Fact:
     return Fact(
         kind=Kind.SIGNAL_RECEIVED,
         subjects={**subjects, "signal": signal.id},
         data={"type": SIGNAL, "source": "autonomy", "depth": signal.depth},
     )
-
-
-def _depth_of(run: UUID | None) -> int:
-    """How long the chain behind a run is."""
-    if run is None:
-        return 0
-    with connection.cursor() as cursor:
-        cursor.execute(_DEPTH, [current_tenant(), run])
-        found: tuple[int] | None = cursor.fetchone()
-    return found[0] if found else 0

@@ -17,6 +17,7 @@ from django.db.models import F
 from autonomy.errors import NeedsTarget, NoSuchScope, NotEngaged
 from autonomy.models import Board, Execution, HouseBoard, KillSwitch
 from autonomy.registry import all_types, tools
+from autonomy.rows import Writes
 from autonomy.rules.actions import normalise
 from autonomy.rules.switches import STOPPED, WHOLE, Act, Scope, covering
 from autonomy.waking import wake
@@ -52,13 +53,13 @@ class Wanted:
     reason: str
 
 
-def hold() -> None:
+def hold() -> Writes:
     """Let no switch of the tenant in scope change until this transaction ends.
 
-    Read the boards in a later statement: one statement reads before it locks.
+    To be sent before what reads the boards, which is a statement of its own: one
+    statement reads before it locks.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_SHARED, [HOUSE, f"{HOUSE} {current_tenant()}"])
+    return Writes().add(_SHARED, [HOUSE, f"{HOUSE} {current_tenant()}"])
 
 
 def engage(wanted: Wanted, *, by: Actor, now: datetime) -> KillSwitch:

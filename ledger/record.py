@@ -13,6 +13,7 @@ from django.db import connection
 from uuid_utils.compat import uuid7
 
 from ledger.errors import UnknownKind, Unstatable
+from ledger.prepared import prepared
 from ledger.rules.canonical import canonical, check
 from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant
@@ -67,16 +68,16 @@ def record_all(facts: Sequence[Fact], *, now: datetime) -> list[UUID]:
     """State many facts of the tenant in scope, in one round trip."""
     if not facts:
         return []
-    statement, values, ids = stating(facts, now=now)
+    statements, values, ids = stating(facts, now=now)
     with connection.cursor() as cursor:
-        cursor.execute(statement, values)
+        cursor.execute(prepared(*statements), values)
     return ids
 
 
 def stating(
     facts: Sequence[Fact], *, now: datetime
-) -> tuple[str, list[Any], list[UUID]]:
-    """The statement that states facts, for whoever sends it along with others."""
+) -> tuple[list[str], list[Any], list[UUID]]:
+    """The statements that state facts, for whoever sends them along with others."""
     tenant = str(current_tenant())
     stated = [_state(fact) for fact in facts]
     statements = [_INSERT]
@@ -95,7 +96,7 @@ def stating(
             person = str(secret.person)
             statements.append(_INSERT_PRIVATE)
             values += [tenant, row.id, secret.field, person, salt, said]
-    return ";".join(statements), values, [UUID(row.id) for row in stated]
+    return statements, values, [UUID(row.id) for row in stated]
 
 
 def commitment(salt: bytes, value: Any) -> str:

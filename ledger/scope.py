@@ -1,14 +1,16 @@
 """Enter a tenant, or the system scope: always local to one transaction."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
 
 from ledger.errors import ForeignTenant, OutsideScope
+from ledger.prepared import prepared
 
 # The house's own tenant: what concerns every tenant is recorded here.
 PLATFORM = UUID("00000000-0000-7000-8000-000000000001")
@@ -17,6 +19,7 @@ SYSTEM_ROLE = "autonomy_system"
 
 _tenant: ContextVar[UUID | None] = ContextVar("tenant", default=None)
 
+_ENTER = "SELECT set_config('app.tenant', %s, true)"
 _COUNT_USE = """
 INSERT INTO ledger_systemuse (job, hour, session, uses)
 VALUES (%s, date_trunc('hour', clock_timestamp()), pg_backend_pid(), 1)
@@ -52,6 +55,20 @@ def tenant_scope(tenant: UUID) -> Iterator[None]:
             _set_tenant(settings.NO_TENANT)
 
 
+def glance(
+    tenant: UUID, statement: str, values: Sequence[Any]
+) -> list[tuple[Any, ...]]:
+    """What one statement finds of a tenant: alone in its transaction, which opens and
+    ends with it, all in one round trip.
+    """
+    if connection.in_atomic_block:
+        raise ForeignTenant("A glance is a transaction of its own.")
+    with connection.cursor() as cursor:
+        cursor.execute(f"{_ENTER};{prepared(statement)}", [str(tenant), *values])
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+    return found
+
+
 @contextmanager
 def system_scope(job: str) -> Iterator[None]:
     """One transaction across tenants, in the role that may; its use is counted."""
@@ -77,4 +94,4 @@ def system_role() -> Iterator[None]:
 
 def _set_tenant(value: str) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('app.tenant', %s, true)", [value])
+        cursor.execute(_ENTER, [value])

@@ -35,8 +35,10 @@ def fault(tool: str, parameters: dict[str, Any]) -> str:
     return f"It names no field of 1 to {LONGEST_FIELD} letters."
 
 
-def carry_out(act: Act) -> Effect:
-    """Do it, in the transaction at hand; what no tool does, a person is asked to do."""
+def carry_out(act: Act, writes: Writes) -> Effect:
+    """Do it, in the transaction at hand; what no tool does, a person is asked to do.
+    Its effect is among what is written then.
+    """
     kind = KINDS.get(act.execution.tool, MANUAL)
     before = None
     data = dict(act.intent.parameters)
@@ -63,7 +65,7 @@ def carry_out(act: Act) -> Effect:
         before=before,
         created_at=act.at,
     )
-    Writes().insert(effect).send()
+    writes.insert(effect)
     return effect
 
 

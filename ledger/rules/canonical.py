@@ -16,8 +16,11 @@ LARGEST = 2**53 - 1
 VERSION = 1
 
 _EXACT = frozenset((str, int, bool, type(None)))
+# Nothing is spelled in more bytes, with what separates it, for each byte counted of it.
+_WIDEST = 32
 # orjson descends 254 levels, and this also ends a value that contains itself.
 _FAST_DEPTH = 200
+_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 # Between these neither writes an exponent.
 _PLAIN, _LONG = 1e-4, 1e15
 
@@ -26,10 +29,8 @@ def canonical(value: Any) -> bytes:
     """The RFC 8785 bytes of a value. Raises Unstatable for what has none."""
     try:
         if _spelled_alike(value, _FAST_DEPTH):
-            return orjson.dumps(
-                value, option=orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
-            )
-        return rfc8785.dumps(value)
+            return orjson.dumps(value, option=_OPTIONS)
+        return _spelled_out(value)
     except RecursionError:
         raise Unstatable("It is too deep.") from None
     except ValueError as refusal:
@@ -63,12 +64,40 @@ def _spelled_alike(value: Any, depth: int) -> bool:
     )
 
 
+def _spelled_out(value: Any) -> bytes:
+    """The bytes of what orjson spells otherwise: fast, where only whole floats differ."""
+    try:
+        plain = _with_integers(value, _FAST_DEPTH)
+    except RecursionError:
+        return rfc8785.dumps(value)
+    if _spelled_alike(plain, _FAST_DEPTH):
+        return orjson.dumps(plain, option=_OPTIONS)
+    return rfc8785.dumps(value)
+
+
+def _with_integers(value: Any, depth: int) -> Any:
+    """The same with whole floats as the integers that they are spelled as."""
+    kind = type(value)
+    if kind is float:
+        return int(value) if value.is_integer() and abs(value) < _LONG else value
+    if kind is not dict and kind is not list:
+        return value
+    if depth == 0:
+        raise RecursionError
+    if kind is dict:
+        return {key: _with_integers(each, depth - 1) for key, each in value.items()}
+    return [_with_integers(each, depth - 1) for each in value]
+
+
 def check(value: Any, *, max_bytes: int, max_depth: int) -> None:
     """Raise Unstatable unless the value goes into a jsonb column and comes back as the
     same RFC 8785 bytes."""
     # Every value costs a byte at least, so the walk ends early on what is too large
-    # or holds the same thing many times.
-    if _walk(value, max_bytes, max_depth) < 0 or len(canonical(value)) > max_bytes:
+    # or holds the same thing many times. What is small enough need not be spelled.
+    left = _walk(value, max_bytes, max_depth)
+    if max_bytes - left <= max_bytes // _WIDEST:
+        return
+    if left < 0 or len(canonical(value)) > max_bytes:
         raise Unstatable(f"It is larger than {max_bytes} bytes.")
 
 

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from autonomy import perform as performing
+from autonomy.facts import Answer
 from autonomy.models import BudgetUse, Execution, Intent, Outcome, Permit, Receipt
 from autonomy.perform import perform
 from autonomy.relay import Relay, Sent
@@ -26,11 +27,11 @@ def breaking(monkeypatch: pytest.MonkeyPatch) -> list[UUID]:
     """Starts that always break; who tried is kept."""
     tried: list[UUID] = []
 
-    def broken(intent: UUID) -> Any:
-        tried.append(intent)
+    def broken(held: Intent, answer: Answer) -> Any:
+        tried.append(held.id)
         raise KeyError("nobody expected this")
 
-    monkeypatch.setattr(performing, "start", broken)
+    monkeypatch.setattr(performing, "start_on", broken)
     return tried
 
 
@@ -117,11 +118,11 @@ def test_attempts_whose_process_died_are_counted_too(
     due(desk, intent)
     tried: list[UUID] = []
 
-    def killed(intent: UUID) -> Any:
-        tried.append(intent)
+    def killed(held: Intent, answer: Answer) -> Any:
+        tried.append(held.id)
         raise _Killed
 
-    monkeypatch.setattr(performing, "start", killed)
+    monkeypatch.setattr(performing, "start_on", killed)
 
     def sent(message: Sent) -> None:
         if message.intent == intent:
