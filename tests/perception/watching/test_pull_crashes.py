@@ -42,6 +42,9 @@ class Trap:
 def until_done(watch: Watch, pull: Any) -> None:
     for _ in range(20):
         with tenant_scope(watch.tenant):
+            if Pull.objects.get(pk=pull).status == "DONE":
+                # It died after all was written.
+                return
             Pull.objects.filter(status="RUNNING").update(lease_until=NOW)
             Pull.objects.filter(status="QUEUED").update(due_at=NOW)
         if watch.run(pull, most=50) == "DONE":
