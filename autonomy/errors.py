@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from autonomy.rules.answers import Said
 from autonomy.rules.bundles import Fault
 
 
@@ -107,6 +108,14 @@ class NoSuchTool(AutonomyError):
 
 class ToolExists(AutonomyError):
     """There is a tool of this key already."""
+
+
+class ToolStopped(AutonomyError):
+    """A tool did not come to its end."""
+
+    def __init__(self, said: Said) -> None:
+        super().__init__(said.detail)
+        self.said = said
 
 
 class NotInDoubt(AutonomyError):

@@ -186,6 +186,7 @@ def _started(
         status=Execution.Status.STARTED,
         auto_executed=automatic,
         approval_source=permit.source,
+        replay_id=intent.replay_id,
         started_at=answer.at,
     )
     writes = Writes().update(permit, "spent_at").insert(execution)

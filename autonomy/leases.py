@@ -36,6 +36,19 @@ def claim(id_: UUID, span: timedelta, *, is_first: bool) -> Intent | None:
     return Intent.objects.get(tenant_id=current_tenant(), pk=id_) if claimed else None
 
 
+def is_held(intent: Intent) -> bool:
+    """Whether an act is still held by this claim; it stays so until the commit."""
+    rows = Intent.objects.select_for_update(no_key=True)
+    held = rows.filter(
+        tenant_id=current_tenant(),
+        pk=intent.pk,
+        status=Intent.Status.EXECUTING,
+        fence=intent.fence,
+        lease_until__gt=Clock(),
+    )
+    return held.exists()
+
+
 def let_go(intent: Intent, *, pause: timedelta, counts: bool, error: str) -> bool:
     """Give the lease back until the next call; False where somebody else has it."""
     held = Intent.objects.filter(

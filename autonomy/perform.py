@@ -2,7 +2,8 @@
 
 Effects of the house commit with the execution. A call outside goes out between two
 transactions: the first one records that it will, under a lease and a fence; the second
-one what came of it. Whoever finds the lease over goes on from what is recorded.
+one what came of it. Whoever finds the lease over goes on from what is recorded. A tool
+that can look does so before it acts, and what it saw is recorded before the call.
 """
 
 from contextlib import suppress
@@ -16,6 +17,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from autonomy import giving_up, leases, switchboard
+from autonomy.carry import Claim, carried_out
 from autonomy.execute import asked, claimed, start_on
 from autonomy.models import Execution, Intent, Tool
 from autonomy.rows import Writes
@@ -23,8 +25,10 @@ from autonomy.rules import answers
 from autonomy.rules.answers import Course, Meaning, Said, Step
 from autonomy.rules.switches import STOPPED
 from autonomy.settle import End, finish
-from autonomy.tools import binding, http, internal
+from autonomy.tools import internal
 from autonomy.tools.base import Act
+from autonomy.tools.outside import Called
+from autonomy.tools.reaching import Way, job_for, way_of
 from ledger.clock import clock
 from ledger.scope import current_tenant, tenant_scope
 from perception import guards
@@ -52,28 +56,9 @@ class Limits:
     # Whether this attempt was counted, and committed, before it began.
     counted: bool = False
 
-    def span(self, tool: Tool) -> timedelta:
+    def span(self, way: Way) -> timedelta:
         """A lease outlives what happens under it: half of it, and the call."""
-        return timedelta(seconds=max(self.lease, self.lease / 2 + tool.timeout_s))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Claim:
-    """An act that this process alone holds, and the call that it will make."""
-
-    tool: Tool
-    call: http.Call
-    course: Course
-    probe: datetime | None
-    since: float
-
-    @property
-    def execution(self) -> Execution:
-        return self.call.act.execution
-
-    @property
-    def intent(self) -> Intent:
-        return self.call.act.intent
+        return timedelta(seconds=max(self.lease, self.lease / 2 + way.timeout))
 
 
 def perform(
@@ -89,11 +74,11 @@ def perform(
     since = monotonic()
     try:
         with tenant_scope(tenant):
-            claim = _taken(intent, limits, since)
+            claim = _taken(intent, limits)
         if claim == COUNTED:
             limits = replace(limits, counted=True)
             with tenant_scope(tenant):
-                claim = _taken(intent, limits, since)
+                claim = _taken(intent, limits)
     except NotNow as refusal:
         # Everything was taken back: a permit, a claim, a place in the budget.
         leases.put_off(intent, refusal, tenant=tenant, counted=limits.counted)
@@ -107,26 +92,28 @@ def perform(
     if monotonic() - since > limits.lease / 2:
         # This process slept. What it would send now could come too late.
         said = Said(meaning=Meaning.WAIT, detail="It was not sent.", wait=0)
-        called = http.Called(said=said, took_ms=0)
+        called: Called | None = Called(said=said, took_ms=0)
         claim = replace(claim, probe=None)
     else:
-        called = http.make(claim.call)
+        called = carried_out(claim, tenant)
+    if called is None:
+        return NOTHING
     with tenant_scope(tenant):
         return _recorded(claim, called)
 
 
-def _taken(id_: UUID, limits: Limits, since: float) -> Claim | str:
+def _taken(id_: UUID, limits: Limits) -> Claim | str:
     held: Any = claimed(id_)
     match held.status if held else None:
         case Intent.Status.APPROVED:
-            return _begun(held, limits, since)
+            return _begun(held, limits)
         case Intent.Status.EXECUTING:
-            return _resumed(held, limits, since)
+            return _resumed(held, limits)
         case _:
             return NOTHING
 
 
-def _begun(held: Any, limits: Limits, since: float) -> Claim | str:
+def _begun(held: Any, limits: Limits) -> Claim | str:
     """Spend the permit and start. The house's own tools end it here."""
     now = held.read_at
     if held.due_at is not None and held.due_at > now:
@@ -134,22 +121,21 @@ def _begun(held: Any, limits: Limits, since: float) -> Claim | str:
     if held.attempts and not limits.counted:
         return _counted(held, limits, now)
     answer = asked(held)
-    if tool := binding.outside(answer.action.traits.tool if answer.action else ""):
-        guards.look(tool, now=now)
+    if way := way_of(answer.action.traits.tool if answer.action else ""):
+        guards.look(way.row, now=now)
     started = start_on(held, answer)
     execution = started.execution
     if execution is None:
         if started.reason == "STOPPED":
             raise NotNow(now + STOPPED_FOR, STOPPED)
         return started.reason
-    tool = binding.outside(execution.tool)
-    if tool is None:
+    if way is None:
         return _done_here(execution)
-    fresh = leases.claim(held.id, limits.span(tool), is_first=True)
+    fresh = leases.claim(held.id, limits.span(way), is_first=True)
     if fresh is None:
         raise NotNow(now + STOPPED_FOR)
     execution.intent = fresh
-    return _ready(execution, tool, limits, since)
+    return _ready(execution, way, limits)
 
 
 def _counted(held: Any, limits: Limits, now: datetime) -> str:
@@ -179,77 +165,86 @@ def _done_here(execution: Execution) -> str:
     return end.status.value
 
 
-def _resumed(held: Any, limits: Limits, since: float) -> Claim | str:
+def _resumed(held: Any, limits: Limits) -> Claim | str:
     """Go on with what was started, from what is recorded."""
-    execution = Execution.objects.get(tenant_id=current_tenant(), intent=held)
-    tool = binding.outside(execution.tool)
-    span = limits.span(tool) if tool else timedelta(seconds=limits.lease)
+    execution = Execution.objects.get(
+        tenant_id=current_tenant(), intent=held, replay=held.replay_id
+    )
+    way = way_of(execution.tool)
+    span = limits.span(way) if way else timedelta(seconds=limits.lease)
     fresh = leases.claim(held.id, span, is_first=False)
     if fresh is None:
         return WAITS
     execution.refresh_from_db()
     execution.intent = fresh
-    step, said = Step.DOUBT, "Its tool is gone."
-    if tool is not None:
-        step, said = answers.resume(_course(execution, tool, limits))
-    if step is not Step.AGAIN or tool is None:
+    step = Step.DOUBT if execution.called_at else Step.FAIL
+    said = "Its tool is gone."
+    if way is not None:
+        step, said = answers.resume(_course(execution, way, limits))
+    if step is not Step.AGAIN or way is None:
         return _ended(execution, step, said, execution.outcome or {})
     if switchboard.is_stopped(execution):
         raise NotNow(clock() + STOPPED_FOR, STOPPED)
-    return _ready(execution, tool, limits, since)
+    return _ready(execution, way, limits)
 
 
-def _ready(execution: Execution, tool: Tool, limits: Limits, since: float) -> Claim:
+def _ready(execution: Execution, way: Way, limits: Limits) -> Claim:
     """Record that a call will go out, and make it ready; the tool's row comes last."""
     at, intent = clock(), execution.intent
-    course = _course(execution, tool, limits)
+    course = _course(execution, way, limits)
     act = Act(execution=execution, intent=intent, at=at)
-    call = http.prepare(tool, act, attempt=intent.attempts)
-    execution.called_at = execution.called_at or at
+    job = job_for(way, act, attempt=intent.attempts)
+    if not way.hand.sees:
+        execution.called_at = execution.called_at or at
     execution.attempts = intent.attempts
     held = execution.outcome or {"calls": []}
     if not course.doubted:
         # What counts later is what the tool promised where it may have acted.
-        held = {**held, "effect": str(tool.effect), "place": http.place(tool)}
+        effect = Tool.Effects.KEYED if way.keyed else Tool.Effects.AT_MOST_ONCE
+        held = {**held, "effect": str(effect), "place": way.place}
     execution.outcome = held
     execution.save(update_fields=["called_at", "attempts", "outcome"])
-    probe = guards.admit(tool, probe_for=limits.span(tool))
-    return Claim(tool=tool, call=call, course=course, probe=probe, since=since)
+    probe = guards.admit(way.row, probe_for=limits.span(way))
+    return Claim(way=way, act=act, job=job, course=course, probe=probe)
 
 
-def _course(execution: Execution, tool: Tool, limits: Limits) -> Course:
+def _course(execution: Execution, way: Way, limits: Limits) -> Course:
     """How far it has come; where it may have acted, the promise of then counts too."""
     doubted = execution.called_at is not None
     first = (execution.outcome if doubted else None) or {}
     keyed = Tool.Effects.KEYED
     return Course(
-        keyed=tool.effect == keyed and first.get("effect", keyed) == keyed,
+        keyed=way.keyed and first.get("effect", keyed) == keyed,
         doubted=doubted,
         attempts=execution.intent.attempts,
         most=limits.most,
         since=clock() - execution.started_at,
-        same_place=first.get("place") in (None, http.place(tool)),
+        same_place=first.get("place") in (None, way.place),
     )
 
 
-def _recorded(claim: Claim, called: http.Called) -> str:
+def _recorded(claim: Claim, called: Called) -> str:
     """What came of a call, under the fence; then the breaker is told."""
     said, execution = called.said, claim.execution
     outcome = dict(execution.outcome or {})
     this = {
-        "at": claim.call.act.at.isoformat(),
+        "at": claim.act.at.isoformat(),
         "meaning": said.meaning.value,
         "status": said.status,
         "took_ms": called.took_ms,
     }
     outcome["calls"] = [*outcome["calls"], this][-CALLS_KEPT:]
+    outcome.update(called.told)
     step = answers.next_step(said, claim.course)
     if step is Step.AGAIN:
         stands = _again(claim, said, outcome)
     else:
+        execution.after = dict(called.after) if called.after is not None else None
         stands = _ended(execution, step, said.detail, outcome)
+        if stands == Execution.Status.SUCCEEDED and claim.way.hand.keeps:
+            internal.keep(claim.act, claim.way.hand.keeps)
     if said.meaning is not Meaning.FORBIDDEN:
-        guards.note(claim.tool, went_well=_is_well(said), probe=claim.probe)
+        guards.note(claim.way.row, went_well=_is_well(said), probe=claim.probe)
     return stands
 
 
@@ -272,8 +267,8 @@ def _again(claim: Claim, said: Said, outcome: dict[str, Any]) -> str:
     execution.outcome = outcome
     if said.meaning is not Meaning.AMBIGUOUS and not claim.course.doubted:
         # It is certain that nothing was done yet.
-        execution.called_at = None
-    execution.save(update_fields=["outcome", "called_at"])
+        execution.called_at = execution.before = None
+    execution.save(update_fields=["outcome", "called_at", "before"])
     return WAITS
 
 

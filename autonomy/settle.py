@@ -126,7 +126,8 @@ def _end(execution: Execution, end: End, *, at: datetime) -> Writes:
         execution.finished_at = at
     execution.outcome, execution.attempts = dict(end.outcome), end.attempts
     execution.error = end.error[:LONGEST_ERROR]
-    ended = ("status", "finished_at", "outcome", "attempts", "error")
+    seen = () if execution.after is None else ("after",)
+    ended = ("status", "finished_at", "outcome", "attempts", "error", *seen)
     return Writes().update(execution, *ended)
 
 

@@ -35,6 +35,8 @@ STATUSES: dict[type[Exception], int] = {
     perception_errors.TooBusy: 429,
     perception_errors.TooManySignals: 400,
     perception_errors.ConnectorThere: 409,
+    perception_errors.CannotAct: 400,
+    perception_errors.ActsAlready: 409,
     perception_errors.ConfigRefused: 400,
     perception_errors.NothingToRedeliver: 409,
     perception_errors.CannotTry: 409,

@@ -13,10 +13,18 @@ from ledger.record import SYSTEM, Actor, Fact, record
 from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant
 from perception import vault
-from perception.errors import ConfigRefused, ConnectorThere
+from perception.errors import (
+    ActsAlready,
+    CannotAct,
+    ConfigRefused,
+    ConnectorThere,
+)
 from perception.models import Connector
+from perception.outlets.base import Outlet
+from perception.outlets.registry import OUTLETS
+from perception.rules.acting import ONLY_ACTING, acts_as, may_act
 from perception.rules.webhooks import LIVE, secret_of
-from perception.sources.base import Reach
+from perception.sources.base import Reach, Source
 from perception.sources.registry import SOURCES
 
 WEBHOOK = Connector.Kind.WEBHOOK
@@ -40,6 +48,7 @@ def add(given: Mapping[str, Any], *, by: Actor, now: datetime) -> Connector:
         name=given["name"],
         config=config,
         sealed_secrets=_sealed([secret] if secret else []),
+        acts_as=_acting(kind, given.get("acts", kind in ONLY_ACTING)),
         next_pull_at=now if _is_read_whole(kind) else None,
         **{name: given[name] for name in CAPS if name in given},
     )
@@ -50,14 +59,26 @@ def add(given: Mapping[str, Any], *, by: Actor, now: datetime) -> Connector:
 
 def faults_in(kind: str, config: Mapping[str, Any]) -> dict[str, str]:
     """What does not fit the schema of this kind, by its place."""
-    source = SOURCES.get(kind)
-    if source is None:
+    described = described_as(kind)
+    if described is None:
         return {}
     faults: dict[str, str] = {}
-    for each in Draft202012Validator(source.schema).iter_errors(config):
+    for each in Draft202012Validator(described.schema).iter_errors(config):
         place = ".".join(map(str, each.absolute_path)) or "config"
         faults[place] = f"{faults.get(place, '')} {_said(each)}".lstrip()
     return faults
+
+
+def described_as(kind: str) -> Source | Outlet | None:
+    """What a kind declares of itself; a webhook declares nothing."""
+    return SOURCES.get(kind) or OUTLETS.get(kind)
+
+
+def _acting(kind: str, wanted: bool) -> str:
+    """What tools use it as; empty where they do not."""
+    if wanted and not may_act(kind):
+        raise CannotAct(f"Nothing acts through a {kind}.")
+    return acts_as(kind, wanted)
 
 
 def _said(fault: ValidationError) -> str:
@@ -92,6 +113,7 @@ def kinds() -> list[dict[str, Any]]:
         "reach": "",
         "schema": {"type": "object"},
         "secret": "What its sender signs with; made where none is given",
+        "can_act": False,
     }
     read = [
         {
@@ -100,10 +122,22 @@ def kinds() -> list[dict[str, Any]]:
             "reach": each.reach.value,
             "schema": each.schema,
             "secret": each.secret,
+            "can_act": may_act(each.kind),
         }
         for each in SOURCES.values()
     ]
-    return [delivered, *read]
+    acted_through = [
+        {
+            "kind": each.kind,
+            "title": each.title,
+            "reach": "",
+            "schema": each.schema,
+            "secret": each.secret,
+            "can_act": True,
+        }
+        for each in OUTLETS.values()
+    ]
+    return [delivered, *read, *acted_through]
 
 
 def change(
@@ -115,10 +149,13 @@ def change(
     if not changed:
         return
     _insist_on_fit(connector.kind, changed.get("config", connector.config))
-    for name, value in changed.items():
+    fields = {name: value for name, value in changed.items() if name != "acts"}
+    if "acts" in changed:
+        fields["acts_as"] = _acting(connector.kind, changed["acts"])
+    for name, value in fields.items():
         setattr(connector, name, value)
     connector.next_pull_at = now if _is_read_whole(connector.kind) else None
-    _save(connector, update_fields=[*changed, "next_pull_at"])
+    _save(connector, update_fields=[*fields, "next_pull_at"])
     _state(connector, {name: before[name] for name in changed}, changed, by=by, now=now)
 
 
@@ -170,6 +207,7 @@ def _shown(connector: Connector) -> dict[str, Any]:
         "name": connector.name,
         "config": connector.config,
         "is_active": connector.is_active,
+        "acts": bool(connector.acts_as),
         "units_per_day": connector.units_per_day,
         "rate_per_s": connector.rate_per_s,
     }
@@ -180,6 +218,8 @@ def _save(connector: Connector, **how: Any) -> None:
         with transaction.atomic():
             connector.save(**how)
     except IntegrityError as error:
+        if "connector_acts" in str(error):
+            raise ActsAlready(f"One acts as {connector.acts_as}.") from error
         raise ConnectorThere(f"It is called {connector.name!r}.") from error
 
 

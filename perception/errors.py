@@ -41,6 +41,14 @@ class AlreadyThere(PerceptionError):
     """There is one with this external id already."""
 
 
+class CannotAct(PerceptionError):
+    """Tools cannot act through this kind of connector."""
+
+
+class ActsAlready(PerceptionError):
+    """Tools act through another connector already: take that out of use first."""
+
+
 class EgressRefused(PerceptionError):
     """This address may not be reached from here."""
 

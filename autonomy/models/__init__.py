@@ -14,6 +14,14 @@ from autonomy.models.controls import (
     Profile,
     Receipt,
 )
+from autonomy.models.hands import (
+    Objective,
+    Replay,
+    SloAlert,
+    Sweep,
+    ToolMinute,
+    Undo,
+)
 from autonomy.models.policies import Activation, Bundle, PolicyData, Simulation
 from autonomy.models.runs import (
     AccountPace,
@@ -44,16 +52,22 @@ __all__ = [
     "Intent",
     "KillSwitch",
     "Mode",
+    "Objective",
     "OptIn",
     "Outcome",
     "Permit",
     "PolicyData",
     "Profile",
     "Receipt",
+    "Replay",
     "Run",
     "Simulation",
+    "SloAlert",
+    "Sweep",
     "SynthesizerCall",
     "Tool",
+    "ToolMinute",
     "TriggerRow",
+    "Undo",
     "Verdict",
 ]

@@ -64,6 +64,8 @@ class Intent(models.Model):
     # Approved, tried too often, and never started: shown with what is parked.
     given_up_at = models.DateTimeField(null=True)
     rank = models.PositiveSmallIntegerField(default=0)
+    # The replay that it is on its way for, after it ended once.
+    replay = within_tenant("Replay", null=True, related_name="+")
     proposed_by = within_tenant("perception.Membership", null=True, related_name="+")
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
@@ -217,16 +219,23 @@ class Execution(models.Model):
     called_at = models.DateTimeField(null=True)
     outcome = models.JSONField(null=True)
     error = models.CharField(max_length=300, blank=True, default="")
+    # What was there before it acted, and what was seen after: for what takes it back.
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+    replay = within_tenant("Replay", null=True, related_name="executions")
 
     class Meta:
         constraints = [
             of_tenant("id", name="execution_id"),
-            of_tenant("intent", name="execution_once"),
+            of_tenant("intent", "replay", name="execution_once", nulls_distinct=False),
             of_tenant("permit", name="execution_permit"),
         ]
         indexes = [
             models.Index(fields=["tenant", "-id"], name="execution_page"),
             models.Index(fields=["tenant", "started_at"], name="execution_started"),
+            models.Index(
+                fields=["tenant", "account", "-started_at"], name="execution_account"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -27,6 +27,8 @@ class Meaning(StrEnum):
     UNREACHED = "UNREACHED"
     # The house itself let nothing out.
     FORBIDDEN = "FORBIDDEN"
+    # Somebody else changed what is there, so nothing was touched.
+    MOVED = "MOVED"
 
 
 class Step(StrEnum):
@@ -85,7 +87,7 @@ def next_step(said: Said, course: Course) -> Step:
             return Step.SUCCEED
         case Meaning.REFUSED:
             return Step.FAIL
-        case Meaning.FORBIDDEN:
+        case Meaning.FORBIDDEN | Meaning.MOVED:
             return Step.DOUBT if course.doubted else Step.FAIL
         case Meaning.WAIT:
             return _end(course) if course.since >= PATIENCE else Step.AGAIN

@@ -140,7 +140,7 @@ CORE: Mapping[str, ActionType] = {
                     TASK, {"title": "Call about the renewal", "due": "2026-12-01"}),
         _autonomous("generate_meeting_brief", R.MINIMAL, V.INVERSE, "internal.brief",
                     BRIEF, {"title": "For the meeting on Tuesday"}),
-        _autonomous("draft_email", R.LOW, V.INVERSE, "internal.draft",
+        _autonomous("draft_email", R.LOW, V.INVERSE, "mail.draft",
                     MESSAGE, A_MESSAGE),
         _autonomous("open_approval_request", R.LOW, V.INVERSE,
                     "internal.approval_request", REASONED, A_REASON),
@@ -199,5 +199,7 @@ CORE: Mapping[str, ActionType] = {
 HARD_STOPS = tuple(
     key for key, action in CORE.items() if action.traits.tier == Tier.HARD_STOP
 )
+# No shipped type is bound to these; a tenant binds those that it wants there.
+MORE_TOOLS = frozenset({"calendar.task", "crm.note", "crm.task", "webhook.send"})
 # What the house can do by itself; a type is bound to one of these, or to nothing.
-TOOLS = tuple(sorted({each.traits.tool for each in CORE.values() if each.traits.tool}))
+TOOLS = tuple(sorted(MORE_TOOLS | {each.traits.tool for each in CORE.values()} - {""}))

@@ -1,106 +1,66 @@
 """The HTTP tool: an integrator's URL, called once for each key, signed."""
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from time import monotonic
 from typing import Any
 
 import orjson
 
-from autonomy.models import Tool
+from autonomy.errors import ToolStopped
+from autonomy.rules.actions import Reversal
 from autonomy.rules.answers import Meaning, Said, read_answer
-from autonomy.tools.base import Act
-from ledger.scope import current_tenant
-from perception import vault
-from perception.egress import Answer, send
-from perception.errors import EgressFailed, EgressRefused
+from autonomy.tools.base import Blind, Image, Job
 from perception.rules.webhooks import sign
+from perception.sources.base import Wire
 
-MOST = 64 * 1024
-
-
-@dataclass(frozen=True, kw_only=True)
-class Call:
-    """A request, signed and ready: nothing is read any more once it is due."""
-
-    url: str
-    body: bytes
-    headers: Mapping[str, str]
-    timeout: float
-    act: Act
+CONFLICT = "It answered 409: it was changed since."
 
 
-@dataclass(frozen=True, kw_only=True)
-class Called:
-    """What a call brought, and how long it took."""
+class Http(Blind):
+    """Whatever an integrator does when its URL is called; nothing but its status counts."""
 
-    said: Said
-    took_ms: float
+    key = ""
+    title = "An integrator's URL"
+    acts_as = ""
+    reversal = Reversal.NONE
+    # These are as the tenant's row says.
+    keyed = True
+    timeout = 10.0
+    takes: Mapping[str, Any] = {"type": "object"}
 
+    def act(self, job: Job, wire: Wire, before: Image) -> Mapping[str, Any]:
+        _insist(_ask(job, wire, job.key))
+        return {}
 
-def prepare(tool: Tool, act: Act, *, attempt: int) -> Call:
-    """The request for an act; every repetition carries the same key."""
-    key = str(act.intent.id)
-    body = orjson.dumps(_body(act, attempt))
-    secret = vault.unseal(tool.sealed_secret)
-    return Call(
-        url=tool.url,
-        body=body,
-        timeout=tool.timeout_s,
-        act=act,
-        headers={
-            "Content-Type": "application/json",
-            "Idempotency-Key": key,
-            **sign(secret, message=key, at=act.at, body=body),
-        },
-    )
+    def restore(self, job: Job, wire: Wire, before: Image, after: Image) -> None:
+        """Ask for the reversal; the tool's word is the proof."""
+        said = _ask(job, wire, f"{job.key}:undo", undo=True)
+        if said.status == 409:
+            said = Said(meaning=Meaning.REFUSED, detail=CONFLICT, status=409)
+        _insist(said)
 
 
-def make(call: Call) -> Called:
-    """Send it. Whatever comes back, or does not, has a meaning."""
-    began = monotonic()
-    said = _said(call)
-    return Called(said=said, took_ms=round((monotonic() - began) * 1000, 1))
+def _ask(job: Job, wire: Wire, key: str, **more: Any) -> Said:
+    body = orjson.dumps({**_body(job), **more})
+    headers = {
+        "Content-Type": "application/json",
+        "Idempotency-Key": key,
+        **sign(job.secret, message=key, at=job.at, body=body),
+    }
+    answer = wire.http("POST", job.config["url"], headers=headers, body=body)
+    return read_answer(answer.status, answer.headers.get("retry-after"), now=job.at)
 
 
-def place(tool: Tool) -> str:
-    """Where its calls go, without saying it: a URL may hold a secret."""
-    return "sha256:" + hashlib.sha256(tool.url.encode()).hexdigest()
+def _insist(said: Said) -> None:
+    if said.meaning is not Meaning.DONE:
+        raise ToolStopped(said)
 
 
-def _said(call: Call) -> Said:
-    try:
-        answer: Answer = send(
-            "POST",
-            call.url,
-            body=call.body,
-            headers=call.headers,
-            timeout=call.timeout,
-            limit=MOST,
-        )
-    except EgressRefused as refusal:
-        return Said(meaning=Meaning.FORBIDDEN, detail=str(refusal))
-    except EgressFailed as failure:
-        meaning = Meaning.AMBIGUOUS if failure.ambiguous else Meaning.UNREACHED
-        return Said(meaning=meaning, detail=str(failure))
-    return read_answer(
-        answer.status, answer.headers.get("retry-after"), now=call.act.at
-    )
-
-
-def _body(act: Act, attempt: int) -> dict[str, Any]:
-    intent, execution = act.intent, act.execution
+def _body(job: Job) -> dict[str, Any]:
     return {
-        "intent_id": str(intent.id),
-        "execution_id": str(execution.id),
-        "attempt": attempt,
-        "tenant": str(current_tenant()),
-        "account": str(intent.account_id),
-        "opportunity": str(intent.opportunity_id) if intent.opportunity_id else None,
-        "contact": str(intent.contact_id) if intent.contact_id else None,
-        "action_type": intent.action_type,
-        "parameters": intent.parameters,
-        "auto_executed": execution.auto_executed,
-        "approval_source": str(execution.approval_source),
+        **job.ids,
+        "attempt": job.attempt,
+        "action_type": job.action_type,
+        "parameters": job.parameters,
+        "auto_executed": job.auto_executed,
+        "approval_source": job.approval_source,
     }

@@ -14,7 +14,7 @@ KINDS = {
     "internal.note": "note",
     "internal.task": "task",
     "internal.brief": "brief",
-    "internal.draft": "draft",
+    "mail.draft": "draft",
     "internal.approval_request": "approval_request",
     "internal.context": "context",
     "internal.interaction": "interaction",
@@ -33,6 +33,12 @@ def fault(tool: str, parameters: dict[str, Any]) -> str:
     if isinstance(field, str) and 0 < len(field) <= LONGEST_FIELD:
         return "" if "value" in parameters else "It names no value."
     return f"It names no field of 1 to {LONGEST_FIELD} letters."
+
+
+def keep(act: Act, kind: str) -> None:
+    """What an outside tool did, kept here too."""
+    data = {**act.intent.parameters, "contact": _text(act.intent.contact_id)}
+    Writes().insert(_effect(act, kind, data, None)).send()
 
 
 def carry_out(act: Act, writes: Writes) -> Effect:
@@ -56,7 +62,15 @@ def carry_out(act: Act, writes: Writes) -> Effect:
             data = _by_hand(act)
         case _:
             pass
-    effect = Effect(
+    effect = _effect(act, kind, data, before)
+    writes.insert(effect)
+    return effect
+
+
+def _effect(
+    act: Act, kind: str, data: dict[str, Any], before: dict[str, Any] | None
+) -> Effect:
+    return Effect(
         tenant_id=current_tenant(),
         execution=act.execution,
         account_id=act.execution.account_id,
@@ -65,8 +79,6 @@ def carry_out(act: Act, writes: Writes) -> Effect:
         before=before,
         created_at=act.at,
     )
-    writes.insert(effect)
-    return effect
 
 
 def _know(act: Act) -> dict[str, Any]:

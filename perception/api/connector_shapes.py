@@ -13,6 +13,7 @@ from perception.sources.base import Reach
 
 MAX_CONFIG = 32
 MAX_SECRET = 4096
+ACTS = "Whether tools act through it, and not only read. One for each thing they do."
 
 
 class CapsShape(StrictSerializer):
@@ -46,6 +47,7 @@ class KindOut(serializers.Serializer[Any]):
     secret = serializers.CharField(
         allow_blank=True, help_text="What the secret is; empty where there is none."
     )
+    can_act = serializers.BooleanField(help_text="Whether tools can act through one.")
 
 
 class KindsOut(serializers.Serializer[Any]):
@@ -63,6 +65,7 @@ class ConnectorIn(StrictSerializer):
         "Of a source that is read: what it issued.",
     )
     caps = CapsChange(required=False)
+    acts = serializers.BooleanField(required=False, help_text=ACTS)
 
     def validate_config(self, value: dict[str, Any]) -> dict[str, Any]:
         return small(value)
@@ -77,6 +80,7 @@ class ConnectorChange(StrictSerializer):
     name = serializers.CharField(max_length=200, required=False)
     config = serializers.DictField(required=False)
     is_active = serializers.BooleanField(required=False)
+    acts = serializers.BooleanField(required=False, help_text=ACTS)
     caps = CapsChange(required=False)
 
     def validate_config(self, value: dict[str, Any]) -> dict[str, Any]:
@@ -99,12 +103,16 @@ class SecretOut(serializers.Serializer[Any]):
 
 class ConnectorOut(serializers.ModelSerializer[Connector]):
     caps = CapsShape(source="*")
+    acts = serializers.SerializerMethodField(help_text=ACTS)
 
     class Meta:
         model = Connector
         fields: ClassVar = [
-            "id", "kind", "name", "config", "caps", "is_active", "created_at",
+            "id", "kind", "name", "config", "caps", "is_active", "acts", "created_at",
         ]  # fmt: skip
+
+    def get_acts(self, connector: Connector) -> bool:
+        return bool(connector.acts_as)
 
 
 class ConnectorRead(ConnectorOut):

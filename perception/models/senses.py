@@ -105,6 +105,10 @@ class Connector(Guarded):
         TRYTON = "tryton"
         HUBSPOT = "hubspot"
         SALESFORCE = "salesforce"
+        # These are never read: tools only act through them.
+        SMTP = "smtp"
+        CHAT = "chat"
+        OUTBOUND = "outbound"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     tenant = models.ForeignKey(Tenant, models.PROTECT, db_index=False)
@@ -113,6 +117,10 @@ class Connector(Guarded):
     config = models.JSONField(default=dict, blank=True)
     sealed_secrets = models.TextField(editable=False)
     is_active = models.BooleanField(default=True)
+    # For which tools it is the way out; empty: nothing acts through it.
+    acts_as = models.CharField(
+        max_length=16, blank=True, default="", db_default="", editable=False
+    )
     units_per_day = models.PositiveIntegerField(default=1000)
     # The next free slot of its pulls.
     free_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -126,6 +134,9 @@ class Connector(Guarded):
         constraints = [
             of_tenant("id", name="connector_id"),
             of_tenant("name", name="connector_name"),
+            of_tenant(
+                "acts_as", name="connector_acts", condition=~models.Q(acts_as="")
+            ),
             models.CheckConstraint(
                 condition=models.Q(rate_per_s__gt=0), name="connector_rate"
             ),

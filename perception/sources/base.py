@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
 from perception.egress import MIB, Answer, send
-from perception.errors import PerceptionError
+from perception.errors import EgressFailed, PerceptionError
 
 # Of what was said to a source and by it, as much as a person needs to see.
 EXCERPT = 2000
@@ -108,10 +108,19 @@ class Found:
 class SourceFailed(PerceptionError):
     """The source could not be read."""
 
-    def __init__(self, detail: str, *, until: datetime | None = None) -> None:
+    def __init__(
+        self,
+        detail: str,
+        *,
+        until: datetime | None = None,
+        status: int | None = None,
+        is_unreached: bool = False,
+    ) -> None:
         super().__init__(detail)
-        # Where the source itself said when to come back.
-        self.until = until
+        # Where the source itself said when to come back, and what it answered.
+        self.until, self.status = until, status
+        # The request surely never arrived.
+        self.is_unreached = is_unreached
 
 
 class SourceRefuses(SourceFailed):
@@ -139,8 +148,19 @@ class Wire:
     pace: Callable[[], None]
     limit: int = 4 * MIB
     hidden: Sequence[str] = ()
+    # When all of it has to be over, by `monotonic`.
+    ends: float | None = None
     # As it was said: what is hidden later is hidden in this too.
     _told: list[Exchanged] = field(default_factory=list)
+
+    def left(self) -> float:
+        """Seconds that the next request may take."""
+        if self.ends is None:
+            return self.timeout
+        left = min(self.timeout, self.ends - monotonic())
+        if left <= 0:
+            raise EgressFailed("There was no time left to ask.", ambiguous=False)
+        return left
 
     @property
     def said(self) -> list[Exchanged]:
@@ -164,7 +184,7 @@ class Wire:
     ) -> Answer:
         """One request by the guarded way out."""
         self.pace()
-        began = monotonic()
+        timeout, began = self.left(), monotonic()
         answer: Answer | None = None
         try:
             answer = send(
@@ -172,7 +192,7 @@ class Wire:
                 url,
                 body=body,
                 headers=headers or {},
-                timeout=self.timeout,
+                timeout=timeout,
                 limit=self.limit,
             )
         finally:

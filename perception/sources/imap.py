@@ -27,7 +27,7 @@ def opened(config: Mapping[str, Any], secret: str, wire: Wire) -> Iterator["Clie
     began, said = monotonic(), "failed"
     try:
         with dial(
-            host, port, tls=config["tls"], timeout=wire.timeout, limit=wire.limit
+            host, port, tls=config["tls"], timeout=wire.left(), limit=wire.limit
         ) as line:
             client = Client(line, wire.limit)
             _log_in(client, config, secret)
@@ -37,7 +37,7 @@ def opened(config: Mapping[str, Any], secret: str, wire: Wire) -> Iterator["Clie
     except EgressRefused as refused:
         raise SourceBarred(refused.detail) from None
     except EgressFailed as failed:
-        raise SourceFailed(failed.detail) from None
+        raise SourceFailed(failed.detail, is_unreached=not failed.ambiguous) from None
     except IMAPClientAbortError:
         raise SourceFailed(f"{host} broke off.") from None
     except (IMAPClientError, *BROKEN):

@@ -81,7 +81,7 @@ def fetch(
     except EgressRefused as refused:
         raise SourceBarred(refused.detail) from None
     except EgressFailed as failed:
-        raise SourceFailed(failed.detail) from None
+        raise SourceFailed(failed.detail, is_unreached=not failed.ambiguous) from None
     if answer.status in fine:
         return answer
     there = urlsplit(url).netloc
@@ -92,7 +92,9 @@ def fetch(
             f"{there} sends elsewhere ({answer.status}): configure the address itself."
         )
     until = _until(answer, now) if answer.status in (429, 503) else None
-    raise SourceFailed(f"{there} answered {answer.status}.", until=until)
+    raise SourceFailed(
+        f"{there} answered {answer.status}.", until=until, status=answer.status
+    )
 
 
 def parsed(answer: Answer, url: str) -> Any:

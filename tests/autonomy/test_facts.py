@@ -156,7 +156,7 @@ def test_a_board_that_is_missing_blocks(desk: Desk, superuser: Any) -> None:
         (Scope.ACTION_TYPE, NOTE, True),
         (Scope.ACTION_TYPE, "draft_email", False),
         (Scope.TOOL, "internal.note", True),
-        (Scope.TOOL, "internal.draft", False),
+        (Scope.TOOL, "mail.draft", False),
         (Scope.CONNECTOR, "internal", True),
         (Scope.CONNECTOR, "mail", False),
         (Scope.PLAN_TYPE, "RENEWAL", False),

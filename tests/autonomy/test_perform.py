@@ -25,7 +25,7 @@ from autonomy.rules.catalogue import CORE
 from autonomy.rules.switches import Scope
 from autonomy.settle import settle, settle_by_lookup
 from autonomy.switchboard import Wanted, engage, release
-from autonomy.tools import http, internal
+from autonomy.tools import internal, outside
 from autonomy.tools.binding import change_tool
 from ledger.clock import clock
 from ledger.models import Entry
@@ -374,7 +374,7 @@ def test_a_crash_around_the_call(
 
     with monkeypatch.context() as patched:
         if where == "before the call":
-            patched.setattr(http, "make", die)
+            patched.setattr(outside, "act", die)
         else:
             patched.setattr(performing, "_recorded", die)
         with pytest.raises(Killed):
@@ -403,16 +403,16 @@ def test_a_stale_worker_writes_nothing(
     """RELIABILITY 1.3: what is recorded is recorded under the fence."""
     bound(desk, peer.url)
     intent = approved(desk)
-    made = http.make
+    made = outside.act
 
-    def slow(call: Any) -> Any:
+    def slow(*call: Any) -> Any:
         with monkeypatch.context() as patched:
-            patched.setattr(http, "make", made)
+            patched.setattr(outside, "act", made)
             due(desk, intent)
             assert perform(intent, tenant=desk.tenant) == "SUCCEEDED"
-        return made(call)
+        return made(*call)
 
-    monkeypatch.setattr(http, "make", slow)
+    monkeypatch.setattr(outside, "act", slow)
     assert perform(intent, tenant=desk.tenant) == "NOTHING"
     with tenant_scope(desk.tenant):
         assert Outcome.objects.count() == 1
@@ -427,16 +427,16 @@ def test_a_late_answer_does_not_take_the_act_from_who_holds_it(
     bound(desk, peer.url)
     peer.says(answer)
     intent = approved(desk)
-    made = http.make
+    made = outside.act
 
-    def slow(call: Any) -> Any:
+    def slow(*call: Any) -> Any:
         due(desk, intent)
         with tenant_scope(desk.tenant):
             assert leases.claim(intent, timedelta(seconds=60), is_first=False)
-        return made(call)
+        return made(*call)
 
     with monkeypatch.context() as patched:
-        patched.setattr(http, "make", slow)
+        patched.setattr(outside, "act", slow)
         assert perform(intent, tenant=desk.tenant) == "NOTHING"
     row = _row(desk, intent)
     assert (row.status, row.fence, row.attempts) == ("EXECUTING", 2, 2)

@@ -1,0 +1,66 @@
+"""What of an act happens outside, with nothing held but its lease."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from autonomy import leases
+from autonomy.models import Execution, Intent
+from autonomy.rules.answers import Course
+from autonomy.tools import outside
+from autonomy.tools.base import ABSENT, Act, Image, Job
+from autonomy.tools.outside import Called
+from autonomy.tools.reaching import Way
+from ledger.clock import clock
+from ledger.scope import tenant_scope
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """An act that this process alone holds, and the call that it will make."""
+
+    way: Way
+    act: Act
+    job: Job
+    course: Course
+    probe: datetime | None
+
+    @property
+    def execution(self) -> Execution:
+        return self.act.execution
+
+    @property
+    def intent(self) -> Intent:
+        return self.act.intent
+
+
+def carried_out(claim: Claim, tenant: UUID) -> Called | None:
+    """Look, where the tool can, record what was seen, then act; None: it was lost."""
+    hand, job, execution = claim.way.hand, claim.job, claim.execution
+    wire = outside.wire_for(job, claim.way.timeout)
+    if not hand.sees:
+        return outside.act(hand, job, wire, ABSENT)
+    seen = outside.see(hand, job, wire)
+    if isinstance(seen, Called):
+        return seen
+    had = execution.before
+    if had is None:
+        with tenant_scope(tenant):
+            if not _kept(claim, hand.origin(job, seen)):
+                return None
+    if hand.is_done(job, seen):
+        return Called(said=outside.ALREADY, took_ms=0, after=seen)
+    if had is not None and seen != had:
+        return Called(said=outside.MOVED, took_ms=0, met=seen)
+    return outside.act(hand, job, wire, seen)
+
+
+def _kept(claim: Claim, before: Image) -> bool:
+    """Record what is there before the call goes out, if the act is still ours."""
+    if not leases.is_held(claim.intent):
+        return False
+    execution = claim.execution
+    execution.before = dict(before)
+    execution.called_at = execution.called_at or clock()
+    execution.save(update_fields=["before", "called_at"])
+    return True

@@ -1,0 +1,1 @@
+"""Tools that write into a CRM, whichever one the tenant has."""
