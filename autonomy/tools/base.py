@@ -95,7 +95,9 @@ class Hand(Protocol):
         ...
 
     def act(self, job: Job, wire: Wire, before: Image) -> Mapping[str, Any]:
-        """Bring it about, where `before` still stands. What it returns is shown."""
+        """Bring it about, where `before` still stands. What it returns is shown; a
+        `status` is what it answered.
+        """
         ...
 
     def restore(self, job: Job, wire: Wire, before: Image, after: Image) -> None:

@@ -28,8 +28,7 @@ class Http(Blind):
     takes: Mapping[str, Any] = {"type": "object"}
 
     def act(self, job: Job, wire: Wire, before: Image) -> Mapping[str, Any]:
-        _insist(_ask(job, wire, job.key))
-        return {}
+        return {"status": _insist(_ask(job, wire, job.key))}
 
     def restore(self, job: Job, wire: Wire, before: Image, after: Image) -> None:
         """Ask for the reversal; the tool's word is the proof."""
@@ -50,9 +49,10 @@ def _ask(job: Job, wire: Wire, key: str, **more: Any) -> Said:
     return read_answer(answer.status, answer.headers.get("retry-after"), now=job.at)
 
 
-def _insist(said: Said) -> None:
+def _insist(said: Said) -> int | None:
     if said.meaning is not Meaning.DONE:
         raise ToolStopped(said)
+    return said.status
 
 
 def _body(job: Job) -> dict[str, Any]:

@@ -93,7 +93,9 @@ def _called(
             told = does()
         took = _since(began)
         if not hand.sees:
-            return Called(said=DONE, took_ms=took, told=told)
+            shown = {name: told[name] for name in told if name != "status"}
+            said = replace(DONE, status=told.get("status"))
+            return Called(said=said, took_ms=took, told=shown)
         with _meant(job.at):
             after = _plain(hand.look(job, wire))
     except ToolStopped as stop:
