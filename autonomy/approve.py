@@ -6,7 +6,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from autonomy import asking, budget, facts, permits
+from autonomy import asking, budget, facts, permits, replaying
 from autonomy.facts import Answer, Question
 from autonomy.models import Intent, Verdict
 from autonomy.policies import policy_of
@@ -85,6 +85,9 @@ def _hold(intent: Intent, judged: Judged, *, is_first: bool) -> None:
     _move(intent, status, answer, writes)
     if status != Intent.Status.BLOCKED:
         stated.append(asking.open_for(intent, row, answer))
+    else:
+        why = judged.verdict.explanation
+        stated += replaying.came_to_nothing(intent.replay_id, why, at=answer.at)
     record_all(stated, now=answer.at)
 
 
@@ -94,7 +97,7 @@ def _move(
     """From here on it waits for its start, for a person, or for nothing."""
     intent.status, intent.updated_at = status, answer.at
     intent.judged_at = answer.at
-    # Outreach that a signed profile lets out is held back for a while first.
+    # Outreach that policy lets out is held back for a while first.
     starts = answer.at + timedelta(seconds=answer.hold_seconds)
     intent.due_at = starts if status == Intent.Status.APPROVED else None
     if status != Intent.Status.APPROVED:

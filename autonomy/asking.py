@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Q, QuerySet
 
+from autonomy import replaying
 from autonomy.facts import Answer
 from autonomy.models import Approval, Intent, Verdict
 from autonomy.permits import action_digest
@@ -30,6 +31,7 @@ from perception.rules.roles import Role, sees_all_accounts
 WAITING = (Intent.Status.PROPOSED, Intent.Status.AWAITING_APPROVAL)
 CLOCK = Actor(type="schedule", id="approvals")
 BATCH = 500
+UNANSWERED = "Nobody decided in time."
 
 # As `step_due` has it, so that nothing is looked at before its time.
 _DUE = """
@@ -53,7 +55,7 @@ def open_for(intent: Intent, row: Verdict, answer: Answer) -> Fact:
         account_id=intent.account_id,
         payload_hash=action_digest(intent),
         requires_role=required_role(answer.facts).value,
-        author_id=intent.proposed_by_id,
+        author_id=_author(intent),
         asked_at=answer.at,
         expires_at=answer.at + ttl,
         remind_at=answer.at + ttl / 2,
@@ -65,6 +67,18 @@ def open_for(intent: Intent, row: Verdict, answer: Answer) -> Fact:
         "reason": row.reason,
     }
     return Fact(kind=Kind.APPROVAL_REQUESTED, subjects=subjects_of(asked), data=data)
+
+
+def authors_of(asked: Approval) -> set[UUID | None]:
+    """Whose idea it is: who proposed it, edited it, or wants it gone through again."""
+    return {asked.author_id, asked.intent.proposed_by_id, _author(asked.intent)}
+
+
+def _author(intent: Intent) -> UUID | None:
+    author: UUID | None = intent.proposed_by_id
+    if intent.replay_id is not None and intent.replay is not None:
+        author = intent.replay.by_id
+    return author
 
 
 def withdraw(intent: UUID, **more: Any) -> bool:
@@ -125,11 +139,12 @@ def sweep(*, now: datetime) -> int:
 
 def _advance(ids: Sequence[UUID], *, now: datetime) -> int:
     """Those that nobody is deciding at this moment."""
-    rows = Approval.objects.select_for_update(skip_locked=True).filter(
+    rows = Approval.objects.select_for_update(skip_locked=True, of=("self",)).filter(
         tenant_id=current_tenant(), pk__in=ids, status=Approval.Status.PENDING
     )
     stated: list[Fact] = []
-    for asked in rows.order_by("id"):
+    count = 0
+    for asked in rows.select_related("intent").order_by("id"):
         waiting = Waiting(
             requires_role=asked.requires_role,
             asked_at=asked.asked_at,
@@ -138,26 +153,30 @@ def _advance(ids: Sequence[UUID], *, now: datetime) -> int:
             escalated_at=asked.escalated_at,
         )
         if (step := step_due(waiting, now=now)) is not None:
-            stated.append(_take(step, asked, now=now))
+            stated += _take(step, asked, now=now)
+            count += 1
     record_all(stated, now=now)
-    return len(stated)
+    return count
 
 
-def _take(step: Step, asked: Approval, *, now: datetime) -> Fact:
+def _take(step: Step, asked: Approval, *, now: datetime) -> list[Fact]:
     rows = Approval.objects.filter(pk=asked.pk, status=Approval.Status.PENDING)
     match step:
         case Step.EXPIRE:
             rows.update(status=Approval.Status.EXPIRED, remind_at=None)
             move(asked.intent_id, Intent.Status.EXPIRED, at=now)
             data = {"asked_at": asked.asked_at.isoformat()}
-            return _stated(Kind.APPROVAL_EXPIRED, asked, data)
+            return [
+                _stated(Kind.APPROVAL_EXPIRED, asked, data),
+                *replaying.came_to_nothing(asked.intent.replay_id, UNANSWERED, at=now),
+            ]
         case Step.ESCALATE:
             rows.update(escalated_at=now, assigned_to=None, remind_at=None)
             data = {"to": Role.APPROVER.value}
-            return _stated(Kind.APPROVAL_ESCALATED, asked, data)
+            return [_stated(Kind.APPROVAL_ESCALATED, asked, data)]
         case Step.REMIND:
             rows.update(remind_at=None)
-            return _stated(Kind.APPROVAL_REMINDED, asked, {})
+            return [_stated(Kind.APPROVAL_REMINDED, asked, {})]
 
 
 def _stated(kind: Kind, asked: Approval, data: dict[str, Any]) -> Fact:

@@ -1,12 +1,13 @@
 """What of an act happens outside, with nothing held but its lease."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from time import monotonic
 from uuid import UUID
 
 from autonomy import leases
 from autonomy.models import Execution, Intent
-from autonomy.rules.answers import Course
+from autonomy.rules.answers import Course, Meaning
 from autonomy.tools import outside
 from autonomy.tools.base import ABSENT, Act, Image, Job
 from autonomy.tools.outside import Called
@@ -40,19 +41,29 @@ def carried_out(claim: Claim, tenant: UUID) -> Called | None:
     wire = outside.wire_for(job, claim.way.timeout)
     if not hand.sees:
         return outside.act(hand, job, wire, ABSENT)
+    began = monotonic()
     seen = outside.see(hand, job, wire)
     if isinstance(seen, Called):
-        return seen
+        return _unseen(seen, claim.course)
+    took = outside.since(began)
     had = execution.before
     if had is None:
         with tenant_scope(tenant):
             if not _kept(claim, hand.origin(job, seen)):
                 return None
     if hand.is_done(job, seen):
-        return Called(said=outside.ALREADY, took_ms=0, after=seen)
+        return Called(said=outside.ALREADY, took_ms=took, after=seen)
     if had is not None and seen != had:
-        return Called(said=outside.MOVED, took_ms=0, met=seen)
+        return Called(said=outside.MOVED, took_ms=took, met=seen)
     return outside.act(hand, job, wire, seen)
+
+
+def _unseen(called: Called, course: Course) -> Called:
+    """Who may not look has learned nothing of what an earlier call did."""
+    said = called.said
+    if said.meaning is Meaning.REFUSED and course.doubted:
+        return replace(called, said=replace(said, meaning=Meaning.FORBIDDEN))
+    return called
 
 
 def _kept(claim: Claim, before: Image) -> bool:

@@ -105,7 +105,7 @@ def hindrance_of(
         role=role,
         owns_account=asked.account.owner_id == member,
         is_assigned=is_assigned,
-        is_author=member in (asked.author_id, asked.intent.proposed_by_id),
+        is_author=member in asking.authors_of(asked),
     )
     four_eyes = is_yes and asked.tenant.four_eyes
     return hindrance(asked.requires_role, standing, four_eyes=four_eyes)

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F
 
-from autonomy import asking, deciding, permits
+from autonomy import asking, deciding, permits, replaying
 from autonomy.approve import Judged, look, question_about
 from autonomy.approve import approve as judge_again
 from autonomy.errors import (
@@ -34,6 +34,7 @@ from perception.rules.callers import Caller
 from perception.rules.roles import Role
 
 Status = Approval.Status
+REFUSED = "A person refused it."
 # What an intent that was sent back may still hold of its earlier start.
 AT_ONCE = {"attempts": 0, "lease_until": None, "dispatched_at": None}
 
@@ -76,7 +77,9 @@ def approve(id_: UUID, *, by: Caller, payload_hash: str | None = None) -> Decide
         intent, asked.verdict, judged.answer, receipt=None, approved_by=by.membership
     )
     deciding.settle(asked, Status.APPROVED, by=by, at=at)
-    deciding.move(asked, Intent.Status.APPROVED, at=at, **AT_ONCE, due_at=at)
+    # What leaves the house can be pulled back for a while, even so.
+    starts = at + timedelta(seconds=judged.answer.release_seconds)
+    deciding.move(asked, Intent.Status.APPROVED, at=at, **AT_ONCE, due_at=starts)
     permit.save(force_insert=True)
     data = {"payload_hash": asked.payload_hash, **deciding.took(asked, at)}
     approved = deciding.fact(Kind.APPROVAL_APPROVED, asked, by, data)
@@ -96,6 +99,7 @@ def reject(id_: UUID, cause: str, *, by: Caller, note: str = "") -> Decided:
     stated = [
         deciding.fact(Kind.APPROVAL_REJECTED, asked, by, data),
         deciding.outcome(asked, "IDEA_REJECTED", cause, at),
+        *replaying.came_to_nothing(asked.intent.replay_id, REFUSED, at=at),
     ]
     record_all(stated, now=at)
     return Decided(approval=asked)
@@ -108,6 +112,7 @@ def edit(id_: UUID, parameters: Mapping[str, Any], *, by: Caller) -> Decided:
     intent = deciding.intent_of(asked)
     if dict(parameters) == intent.parameters:
         return Decided(approval=asked)
+    replaying.insist_on_the_same(intent)
     action = known_type(intent.action_type)
     if action is not None:
         check_parameters(action, parameters)

@@ -106,6 +106,10 @@ class NoSuchTool(AutonomyError):
     """There is no tool of this key."""
 
 
+class NoSuchService(AutonomyError):
+    """There is no such tool that acts outside."""
+
+
 class ToolExists(AutonomyError):
     """There is a tool of this key already."""
 
@@ -116,6 +120,49 @@ class ToolStopped(AutonomyError):
     def __init__(self, said: Said) -> None:
         super().__init__(said.detail)
         self.said = said
+
+
+class CannotUndo(AutonomyError):
+    """This cannot be taken back."""
+
+
+class UndoConflict(AutonomyError):
+    """Somebody has changed it since: it was left as it is."""
+
+    # What is known of the conflict stays.
+    keeps = True
+
+
+class CannotRetract(AutonomyError):
+    """Only what is approved and has not started can be called off."""
+
+
+class CannotLookUp(AutonomyError):
+    """This tool cannot be asked what became of an act: say it yourself."""
+
+
+class NothingSince(AutonomyError):
+    """Nothing can have been done since then."""
+
+
+class AlreadyDone(AutonomyError):
+    """This is not done a second time."""
+
+
+class NotReplayable(AutonomyError):
+    """Only what failed, or is in doubt, is gone through again."""
+
+
+class StillOpen(AutonomyError):
+    """Only what has ended is gone through again."""
+
+
+class MayBeDone(AutonomyError):
+    """Nobody knows whether it was done."""
+
+
+class ReplayOpen(AutonomyError):
+    """It is being gone through again already."""
 
 
 class NotInDoubt(AutonomyError):

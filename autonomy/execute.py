@@ -5,7 +5,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from autonomy import approve, asking, budget, permits, switchboard
+from autonomy import approve, asking, budget, permits, replaying, switchboard
 from autonomy.errors import NoPermit
 from autonomy.facts import Answer, read
 from autonomy.models import Approval, Execution, Intent, Permit
@@ -189,7 +189,9 @@ def _started(
         replay_id=intent.replay_id,
         started_at=answer.at,
     )
-    writes = Writes().update(permit, "spent_at").insert(execution)
+    writes = Writes().update(permit, "spent_at")
+    replay = replaying.begun(execution, writes, at=answer.at)
+    writes.insert(execution)
     subjects = {
         "account": intent.account_id,
         "intent": intent.id,
@@ -204,6 +206,7 @@ def _started(
     stated += [
         Fact(kind=Kind.PERMIT_SPENT, subjects={**subjects, "permit": permit.id}),
         Fact(kind=Kind.EXECUTION_STARTED, subjects=subjects, data=data),
+        *replay,
     ]
     writes.state(stated, now=answer.at)
     _move(intent, Intent.Status.EXECUTING, answer, writes)
@@ -257,6 +260,8 @@ def _ended(
     _move(intent, status, answer, writes)
     if (receipt := budget.give_back(intent.id)) is not None:
         stated.append(_returned(intent, receipt, reason))
+    if status != Intent.Status.AWAITING_APPROVAL:
+        stated += replaying.came_to_nothing(intent.replay_id, reason, at=answer.at)
     record_all(stated, now=answer.at)
     return Start(execution=None, reason=reason)
 

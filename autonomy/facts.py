@@ -17,7 +17,11 @@ from autonomy.rules.digests import due_days
 from autonomy.rules.facts import BudgetLine, Facts, ModeAt, Reach
 from autonomy.rules.modes import SCOPES
 from autonomy.rules.switches import Act, covering
+from perception.rules.acting import hold_of
 from perception.rules.days import local_day, zone_at
+
+# By which way tools leave whose acts can be held back.
+WAYS = {"mail.send": "mail.send", "chat.send": "chat"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +56,9 @@ class Answer:
     policy: tuple[str, UUID] | None
     # The server that judges in its place, where the tenant names one.
     opa: Mapping[str, str] | None
+    # How long it is held back where policy lets it out, and where a person does.
     hold_seconds: int
+    release_seconds: int
 
 
 def read(asked: Question, *, tenant: UUID) -> Answer:
@@ -70,6 +76,7 @@ def read(asked: Question, *, tenant: UUID) -> Answer:
     zone = _zone(row, at)
     action = registry.merge(asked.action_type, row["action"], row["tool"])
     policy = row["policy"]
+    release = hold_of(WAYS.get(action.traits.tool, "") if action else "", row["holds"])
     return Answer(
         facts=_facts(asked, action, row, at, zone),
         action=action,
@@ -79,7 +86,8 @@ def read(asked: Question, *, tenant: UUID) -> Answer:
         epoch=f"{row['house_epoch']}.{row['epoch']}",
         policy=(policy["version"], UUID(policy["id"])) if policy else None,
         opa=(row["data"] or {}).get("opa"),
-        hold_seconds=row["profile"] or 0,
+        hold_seconds=max(row["profile"] or 0, release),
+        release_seconds=release,
     )
 
 

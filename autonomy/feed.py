@@ -10,10 +10,11 @@ from django.db.models import Case, F, FloatField, IntegerField, Q, QuerySet, Val
 from django.db.models.functions import Cast, Coalesce
 
 from autonomy import asking
-from autonomy.models import Approval, Execution, Run
+from autonomy.models import Approval, Execution, Intent, Run
 from autonomy.rules.actions import Reversal
 from autonomy.rules.approvals import APPROVERS, Standing, hindrance
 from autonomy.rules.runs import RunStatus
+from autonomy.rules.undo import WINDOW
 from perception.accounts import visible_to
 from perception.rules.callers import Caller
 from perception.rules.roles import Role, sees_all_accounts
@@ -23,8 +24,8 @@ BLANK: Item = dict.fromkeys(
     (
         "intent", "execution", "run", "action_type", "parameters", "payload_hash",
         "requires_role", "can_decide", "confidence", "risk_level", "rationale",
-        "auto_executed", "approval_source", "undo_possible", "expires_at",
-        "escalated_at", "finished_at",
+        "auto_executed", "approval_source", "undo_possible", "undo_until",
+        "expires_at", "escalated_at", "finished_at",
     )
 )  # fmt: skip
 # Heavy, and shown nowhere in a list.
@@ -91,9 +92,17 @@ def autopilot(caller: Caller) -> QuerySet[Execution]:
 
 
 def inbox(caller: Caller, *, now: datetime) -> Merged:
-    """Everything that waits for the caller: questions, doubts, runs that stopped."""
-    doubts = _executions(caller).filter(status=Execution.Status.IN_DOUBT)
-    parts: list[QuerySet[Any]] = [_open(caller, now=now).filter(_for(caller)), doubts]
+    """Everything that waits for the caller: questions, doubts, runs that stopped, and
+    what is held back for a while before it goes out.
+    """
+    # What is being gone through again is not a person's to settle meanwhile.
+    in_doubt = {"status": Execution.Status.IN_DOUBT, "intent__status": "IN_DOUBT"}
+    doubts = _executions(caller).filter(**in_doubt)
+    parts: list[QuerySet[Any]] = [
+        _open(caller, now=now).filter(_for(caller)),
+        doubts,
+        _held_back(caller, now=now),
+    ]
     if caller.role in (Role.ADMIN, Role.AUDITOR):
         parked = Run.objects.filter(
             tenant_id=caller.tenant, status=RunStatus.PARKED.value
@@ -157,11 +166,36 @@ def _(row: Execution, caller: Caller) -> Item:
         "rationale": row.intent.rationale,
         "auto_executed": row.auto_executed,
         "approval_source": row.approval_source,
-        "undo_possible": _is_undoable(row),
+        **_undo_of(row),
         "why": row.error if in_doubt and row.error else verdict.explanation,
         "would_be_automatic_if": verdict.would_be_automatic_if,
         "at": row.started_at,
         "finished_at": row.finished_at,
+    }
+
+
+@item.register
+def _(row: Intent, caller: Caller) -> Item:
+    """What has not gone out yet, and can be pulled back until then."""
+    return {
+        **BLANK,
+        "kind": "held",
+        "id": row.id,
+        "intent": row.id,
+        "account": row.account_id,
+        "account_name": row.account.name,
+        "run": row.run_id,
+        "action_type": row.action_type,
+        "parameters": row.parameters,
+        "status": row.status,
+        "confidence": row.confidence,
+        "risk_level": row.risk_level,
+        "rationale": row.rationale,
+        "undo_possible": True,
+        "undo_until": row.due_at,
+        "why": "It goes out when its hold is over; until then it can be called off.",
+        "would_be_automatic_if": [],
+        "at": row.updated_at,
     }
 
 
@@ -189,6 +223,20 @@ def _open(caller: Caller, *, now: datetime) -> QuerySet[Approval]:
         mine, awake, status=Approval.Status.PENDING, expires_at__gt=now
     )
     return rows.select_related("intent", "account", "verdict", "tenant").defer(*UNSHOWN)
+
+
+def _held_back(caller: Caller, *, now: datetime) -> QuerySet[Intent]:
+    """Approved and waiting for nothing but the end of its hold."""
+    rows = Intent.objects.filter(
+        tenant_id=caller.tenant,
+        status=Intent.Status.APPROVED,
+        due_at__gt=now,
+        attempts=0,
+        error="",
+    )
+    if caller.role not in (Role.ADMIN, Role.AUDITOR):
+        rows = rows.filter(account__owner_id=caller.membership)
+    return rows.select_related("account")
 
 
 def _for(caller: Caller) -> Q:
@@ -219,13 +267,17 @@ def _can_decide(row: Approval, caller: Caller) -> bool:
         role=caller.role,
         owns_account=row.account.owner_id == caller.membership,
         is_assigned=row.assigned_to_id == caller.membership,
-        is_author=caller.membership in (row.author_id, row.intent.proposed_by_id),
+        is_author=caller.membership in asking.authors_of(row),
     )
     four_eyes = row.tenant.four_eyes
     return hindrance(row.requires_role, standing, four_eyes=four_eyes) is None
 
 
-def _is_undoable(row: Any) -> bool:
-    """Whether its tool can still put back what was there before."""
-    done = row.status == Execution.Status.SUCCEEDED
-    return done and bool(row.reversal == Reversal.INVERSE)
+def _undo_of(row: Any) -> Item:
+    """Whether what it did can be put back as it was, and until when."""
+    if row.status != Execution.Status.SUCCEEDED:
+        return {"undo_possible": False}
+    left_here = row.called_at is None
+    can = left_here or row.reversal == Reversal.INVERSE
+    until = (row.finished_at or row.started_at) + WINDOW
+    return {"undo_possible": can, "undo_until": until if can else None}

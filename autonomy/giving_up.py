@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from autonomy import budget
+from autonomy import budget, replaying
 from autonomy.models import Intent, Outcome, Permit
 from ledger.record import Fact, record_all
 from ledger.rules.kinds import Kind
@@ -44,12 +44,27 @@ def give_up(id_: UUID, *, most: int, at: datetime) -> str:
 
 
 def _stated(intent: Intent, receipt: UUID | None, *, at: datetime) -> list[Fact]:
-    """Its end, its outcome, and the budget that it gave back."""
+    """Its end, its outcome, and the budget that it gave back; what is gone through
+    again has had its outcome, and keeps it.
+    """
     subjects = {
         "account": intent.account_id,
         "intent": intent.id,
         **({"run": intent.run_id} if intent.run_id else {}),
     }
+    said = {"attempts": intent.attempts, "error": intent.error}
+    stated = [Fact(kind=Kind.INTENT_GIVEN_UP, subjects=subjects, data=said)]
+    if receipt is not None:
+        held = {**subjects, "receipt": receipt}
+        data = {"reason": GIVEN_UP}
+        stated.append(Fact(kind=Kind.BUDGET_RETURNED, subjects=held, data=data))
+    if intent.replay_id is not None:
+        why = f"It never started: {intent.error}"
+        return stated + replaying.came_to_nothing(intent.replay_id, why, at=at)
+    return [*stated, _failed(intent, subjects, at=at)]
+
+
+def _failed(intent: Intent, subjects: dict[str, UUID], *, at: datetime) -> Fact:
     named = {"taxonomy": "EXECUTION_FAILED", "cause": "execution"}
     Outcome.objects.get_or_create(
         tenant_id=current_tenant(),
@@ -62,13 +77,4 @@ def _stated(intent: Intent, receipt: UUID | None, *, at: datetime) -> list[Fact]
             "at": at,
         },
     )
-    said = {"attempts": intent.attempts, "error": intent.error}
-    stated = [
-        Fact(kind=Kind.INTENT_GIVEN_UP, subjects=subjects, data=said),
-        Fact(kind=Kind.OUTCOME_RECORDED, subjects=subjects, data=named),
-    ]
-    if receipt is not None:
-        held = {**subjects, "receipt": receipt}
-        data = {"reason": GIVEN_UP}
-        stated.append(Fact(kind=Kind.BUDGET_RETURNED, subjects=held, data=data))
-    return stated
+    return Fact(kind=Kind.OUTCOME_RECORDED, subjects=subjects, data=named)

@@ -18,7 +18,10 @@ _DECISIONS = """
 WITH decided AS (
     SELECT a.decided_by_id AS member, a.status, a.decided_at, a.edits <> '[]' AS edited,
            extract(epoch FROM a.decided_at - a.asked_at)::float8 AS took,
-           date_trunc('hour', a.decided_at) AS hour, i.status = 'UNDONE' AS undone,
+           date_trunc('hour', a.decided_at) AS hour, i.status = 'UNDONE'
+               -- Of an intent that was gone through again, the newest decision.
+               AND row_number() OVER (PARTITION BY a.intent_id
+                                      ORDER BY a.id DESC) = 1 AS undone,
            CASE WHEN v.facts->'traits'->>'risk_level' IS NULL THEN %(unknown)s
                 ELSE (SELECT r FROM unnest(ARRAY['HIGH', 'MEDIUM', 'LOW', 'MINIMAL']) r
                       WHERE r IN (v.facts->'traits'->>'risk_level',

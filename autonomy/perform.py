@@ -16,7 +16,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from autonomy import giving_up, leases, switchboard
+from autonomy import giving_up, leases, service, switchboard
 from autonomy.carry import Claim, carried_out
 from autonomy.execute import asked, claimed, start_on
 from autonomy.models import Execution, Intent, Tool
@@ -129,9 +129,17 @@ def _begun(held: Any, limits: Limits) -> Claim | str:
         if started.reason == "STOPPED":
             raise NotNow(now + STOPPED_FOR, STOPPED)
         return started.reason
-    if way is None:
-        return _done_here(execution)
-    fresh = leases.claim(held.id, limits.span(way), is_first=True)
+    if execution.called_at is not None:
+        # It goes on from where nobody knew whether it was done.
+        return _resumed(held, limits)
+    return _onward(execution, way, limits, now) if way else _done_here(execution)
+
+
+def _onward(
+    execution: Execution, way: Way, limits: Limits, now: datetime
+) -> Claim | str:
+    """Claim what was just started, for the call that it needs."""
+    fresh = leases.claim(execution.intent_id, limits.span(way), is_first=True)
     if fresh is None:
         raise NotNow(now + STOPPED_FOR)
     execution.intent = fresh
@@ -245,6 +253,8 @@ def _recorded(claim: Claim, called: Called) -> str:
             internal.keep(claim.act, claim.way.hand.keeps)
     if said.meaning is not Meaning.FORBIDDEN:
         guards.note(claim.way.row, went_well=_is_well(said), probe=claim.probe)
+    # All calls of a tool meet in its row of the minute: the last lock of all.
+    service.count(execution.tool, said, called.took_ms, claim.act.at)
     return stands
 
 

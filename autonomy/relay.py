@@ -19,6 +19,7 @@ KNOWN = frozenset(Stage)
 
 _BUSY = "SELECT autonomy_busy_tenants()"
 _RUNS = "SELECT * FROM autonomy_send_runs(%s::uuid[], %s, %s)"
+_UNDOS = "SELECT * FROM autonomy_send_undos(%s, %s)"
 _INTENTS = "SELECT * FROM autonomy_send_intents(%s::uuid[], %s, %s)"
 
 # What is sent and that nobody has taken up, within the windows of these tenants.
@@ -48,12 +49,13 @@ FROM unnest(%(tenants)s::uuid[]) AS t(id), LATERAL (
 
 @dataclass(frozen=True, kw_only=True)
 class Sent:
-    """One message: a run from a stage on, or an intent that is to be done."""
+    """One message: a run from a stage on, an intent that is to be done, or taken back."""
 
     tenant: UUID
     stage: Stage
     run: UUID | None = None
     intent: UUID | None = None
+    undo: UUID | None = None
 
 
 class Relay:
@@ -74,28 +76,37 @@ class Relay:
         """Send what is due and has room; return how much that was."""
         enter_waiting()
         with system_scope("relay"), connection.cursor() as cursor:
+            again = settings.LEASE_SECONDS / 2
+            cursor.execute(_UNDOS, [settings.IN_FLIGHT, again])
+            sent = [
+                Sent(tenant=tenant, stage=Stage.EXECUTE, undo=undo)
+                for undo, tenant in cursor.fetchall()
+            ]
             cursor.execute(_BUSY)
             tenants = self._in_turn([row[0] for row in cursor.fetchall()])
-            if not tenants:
-                return 0
-            self._look(cursor, tenants)
-            each = self._each(tenants)
-            again = settings.LEASE_SECONDS / 2
-            cursor.execute(_INTENTS, [tenants, each, again])
-            sent = [
-                Sent(tenant=tenant, stage=Stage.EXECUTE, intent=intent)
-                for intent, tenant in cursor.fetchall()
-            ]
-            cursor.execute(_RUNS, [tenants, each, again])
-            sent += [
-                Sent(tenant=tenant, stage=Stage(stage), run=run)
-                for run, tenant, stage in cursor.fetchall()
-                if stage in KNOWN
-            ]
+            if tenants:
+                self._look(cursor, tenants)
+                sent += self._due(cursor, tenants, again)
         # Only now: a message that comes before its commit would find nothing to take.
         for message in mixed(sent):
             self.publish(message)
         return len(sent)
+
+    def _due(self, cursor: Any, tenants: Sequence[str], again: float) -> list[Sent]:
+        """What is due of these tenants, acts before runs."""
+        each = self._each(tenants)
+        cursor.execute(_INTENTS, [tenants, each, again])
+        sent = [
+            Sent(tenant=tenant, stage=Stage.EXECUTE, intent=intent)
+            for intent, tenant in cursor.fetchall()
+        ]
+        cursor.execute(_RUNS, [tenants, each, again])
+        sent += [
+            Sent(tenant=tenant, stage=Stage(stage), run=run)
+            for run, tenant, stage in cursor.fetchall()
+            if stage in KNOWN
+        ]
+        return sent
 
     def _look(self, cursor: Any, tenants: Sequence[str]) -> None:
         """Make room for what hands take up soon."""

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from autonomy import replaying
 from autonomy.errors import NotInDoubt
 from autonomy.models import Execution, Outcome
 from autonomy.rows import Writes
@@ -84,8 +85,10 @@ def settle(
         .get()
     )
     moved = Writes().ask(_SETTLE, (status.value, now, held.tenant_id, held.intent_id))
-    if not moved or held.status != Execution.Status.IN_DOUBT:
+    if held.status != Execution.Status.IN_DOUBT:
         raise NotInDoubt(f"It is {held.status}.")
+    if not moved:
+        raise NotInDoubt("A replay of it is on its way.")
     settled = {"done": done, "by": by.stated(), "note": note}
     end = End(
         status=status,
@@ -167,6 +170,8 @@ def _state(
         echo = _echo(execution, at=at, depth=depth + 1)
         writes.insert(echo)
         stated.append(_echoed(echo, subjects))
+    if kind is not Kind.EXECUTION_SETTLED:
+        stated += replaying.ended(execution, writes, at=at)
     writes.state(stated, now=at).send()
 
 

@@ -14,6 +14,7 @@ from django.conf import settings
 from autonomy import pipeline
 from autonomy.relay import Sent
 from autonomy.rules.runs import Stage
+from autonomy.undoing import take_back
 
 
 def _of_spine(step: Callable[..., None]) -> Any:
@@ -52,6 +53,11 @@ def execute(
         pipeline.act_on_run(UUID(run), tenant=UUID(tenant))
 
 
+@_of_spine
+def undo(*, tenant: str, undo: str, **later: Any) -> None:
+    take_back(UUID(undo), tenant=UUID(tenant))
+
+
 WALK = {
     Stage.TRIGGER: trigger,
     Stage.GATE: gate,
@@ -63,6 +69,10 @@ WALK = {
 
 def publish(sent: Sent) -> None:
     """Hand a message to the broker: the rest of the walk, or as far as one stride goes."""
+    if sent.undo is not None:
+        ids = {"undo": str(sent.undo), "tenant": str(sent.tenant)}
+        undo.apply_async(kwargs=ids, retry=False)
+        return
     if sent.intent is not None:
         ids = {"intent": str(sent.intent), "tenant": str(sent.tenant)}
         execute.apply_async(kwargs=ids, retry=False)

@@ -1,6 +1,7 @@
 """Figures for /metrics: of this process's requests, and of the house as a whole."""
 
 from collections.abc import Iterator
+from itertools import accumulate
 
 from django.db import DatabaseError, connection
 from django.utils import timezone
@@ -8,6 +9,8 @@ from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from autonomy.rules.service import BOUNDS
+from autonomy.service import Served, served
 from autonomy.workload import MOST, Workload, workload
 from ledger.backlog import backlog
 from perception.pulse import ages
@@ -23,6 +26,7 @@ class House(Collector):
             beats = ages(now=now)
             waiting = backlog(now=now)
             work = workload(now=now)
+            tools = served(now=now)
         except DatabaseError:
             up.add_metric([], 0)
             yield up
@@ -48,6 +52,7 @@ class House(Collector):
         lag.add_metric([], waiting.oldest_seconds)
         yield lag
         yield from _spine(work)
+        yield from _tools(tools)
 
 
 def _spine(work: Workload) -> Iterator[GaugeMetricFamily]:
@@ -74,6 +79,37 @@ def _spine(work: Workload) -> Iterator[GaugeMetricFamily]:
         figure = GaugeMetricFamily(f"autonomy_{name}", meaning)
         figure.add_metric([], value)
         yield figure
+
+
+def _tools(seen: Served) -> Iterator[GaugeMetricFamily]:
+    """How tools served all tenants together in the last five minutes, by family."""
+    calls = GaugeMetricFamily(
+        "autonomy_tool_calls",
+        "Calls of tools in the last five minutes.",
+        labels=["family"],
+    )
+    failed = GaugeMetricFamily(
+        "autonomy_tool_failures",
+        "Those of them that their tools' keepers answer for.",
+        labels=["family"],
+    )
+    within = GaugeMetricFamily(
+        "autonomy_tool_latency_calls",
+        "Those of them that took at most so many seconds.",
+        labels=["family", "le"],
+    )
+    for family, tally in seen.families.items():
+        calls.add_metric([family], tally.calls)
+        failed.add_metric([family], tally.failed)
+        bounds = [*(f"{bound / 1000:g}" for bound in BOUNDS), "+Inf"]
+        for le, count in zip(bounds, accumulate(tally.within), strict=True):
+            within.add_metric([family, le], count)
+    yield from (calls, failed, within)
+    alerts = GaugeMetricFamily(
+        "autonomy_tool_alerts", "Objectives of tools that are being missed."
+    )
+    alerts.add_metric([], seen.alerts)
+    yield alerts
 
 
 def exposition() -> bytes:

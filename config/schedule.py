@@ -26,6 +26,9 @@ TICKS = {
     "forget old pulls": ("operate.forget_pulls", 86_400),
     "run simulations": ("operate.simulate", settings.TICK_SECONDS),
     "state crossings of tenants": ("operate.state_system_use", 600),
+    "watch service levels": ("operate.watch_service", 30),
+    "tell alerts": ("operate.tell_alerts", 15),
+    "forget minutes of tools": ("operate.forget_minutes", 86_400),
     "forget old idempotency keys": ("operate.forget_keys", 3600),
 }
 

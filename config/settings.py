@@ -182,6 +182,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
 STAGES = ("trigger", "gate", "decide", "approve", "execute")
 CELERY_TASK_ROUTES = {
     **{f"autonomy.tasks.{stage}": {"queue": stage} for stage in STAGES},
+    "autonomy.tasks.undo": {"queue": "execute"},
     "operate.pull": {"queue": "pull"},
 }
 CELERY_TASK_DEFAULT_QUEUE = "house"

@@ -44,13 +44,25 @@ def story_of_intent(intent: UUID) -> Story | None:
 
 
 def story_of_execution(execution: UUID) -> Story | None:
-    """The same, found by one of the intent's executions."""
+    """The same, found by an execution; of several, what led to it and came of it."""
     entry = (
         Entry.objects.filter(execution_id=execution, intent_id__isnull=False)
         .order_by("number")
         .first()
     )
-    return story_of_intent(entry.intent_id) if entry else None
+    story = story_of_intent(entry.intent_id) if entry else None
+    if entry is None or story is None:
+        return None
+    if {each.execution_id for each in story.entries} <= {execution, None}:
+        return story
+    return Story(
+        entries=tuple(
+            each
+            for each in story.entries
+            if each.execution_id == execution
+            or (each.execution_id is None and each.number < entry.number)
+        )
+    )
 
 
 def explain(story: Story) -> dict[str, Any]:

@@ -23,12 +23,16 @@ from perception.models import Connector
 from perception.outlets.base import Outlet
 from perception.outlets.registry import OUTLETS
 from perception.rules.acting import ONLY_ACTING, acts_as, may_act
-from perception.rules.webhooks import LIVE, secret_of
+from perception.rules.webhooks import LIVE, key_of, secret_of
 from perception.sources.base import Reach, Source
 from perception.sources.registry import SOURCES
 
 WEBHOOK = Connector.Kind.WEBHOOK
+# What is signed is signed with a secret of ours.
+SIGNED = (WEBHOOK, Connector.Kind.OUTBOUND)
 CAPS = ("units_per_day", "rate_per_s")
+# How the pattern of every address begins.
+BEGINS = "^https?://"
 
 
 def add_webhook(name: str, *, now: datetime, by: Actor = SYSTEM) -> Connector:
@@ -41,7 +45,8 @@ def add(given: Mapping[str, Any], *, by: Actor, now: datetime) -> Connector:
     """Add a connector: one that is delivered to, or one that is read."""
     kind, config = given["kind"], dict(given.get("config") or {})
     _insist_on_fit(kind, config)
-    secret = given.get("secret") or (new_secret() if kind == WEBHOOK else "")
+    secret = given.get("secret") or (new_secret() if kind in SIGNED else "")
+    _insist_on_key(kind, secret)
     connector = Connector(
         tenant_id=current_tenant(),
         kind=kind,
@@ -92,12 +97,25 @@ def _said(fault: ValidationError) -> str:
     said = f"{fault.message[:200].rstrip('.')}."
     # Of a pattern nobody reads what is meant.
     meant = fault.schema.get("description", "") if fault.validator == "pattern" else ""
+    if fault.validator == "pattern" and fault.validator_value.startswith(BEGINS):
+        # What was given may hold a password: it is not repeated.
+        said = "It begins with https:// or http://, and holds no user and no password."
     return f"{said} {meant}".rstrip()
 
 
 def _insist_on_fit(kind: str, config: Mapping[str, Any]) -> None:
     if faults := faults_in(kind, config):
         raise ConfigRefused(faults)
+
+
+def _insist_on_key(kind: str, secret: str) -> None:
+    """Refuse what nobody could sign with."""
+    if kind not in SIGNED:
+        return
+    try:
+        key_of(secret)
+    except ValueError as error:
+        raise ConfigRefused({"secret": str(error)}) from None
 
 
 def _is_read_whole(kind: str) -> bool:
@@ -171,8 +189,10 @@ def rotate(
 
     A secret of ours is made up; one that a source gave us has to be given.
     """
-    if secret is None and connector.kind != WEBHOOK:
+    if secret is None and connector.kind not in SIGNED:
         raise ConfigRefused({"secret": "Give the one that the source issued."})
+    if secret is not None:
+        _insist_on_key(connector.kind, secret)
     held = Connector.objects.select_for_update().get(
         tenant_id=current_tenant(), pk=connector.pk
     )

@@ -1,29 +1,30 @@
 """The one way out: every request to another machine is checked, timed and capped."""
 
 import http.client
-import io
 import re
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from queue import Empty, SimpleQueue
 from threading import Thread
-from time import monotonic
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 from django.conf import settings
 
+from perception.dry import insist_on_acting
 from perception.errors import EgressFailed, EgressMalformed, EgressRefused
+from perception.lines import Deadline, Line, TooLarge, secured
 from perception.rules.egress import Allowed, fault, is_listed, may_reach, parse_allowed
 
 MIB = 1024 * 1024
 PIECE = 64 * 1024
 PORTS = {"http": 80, "https": 443}
 PLAIN = ("http", "tcp")
+SECURED = ("https", "tls")
 URL = re.compile(r"[!-~]{1,2048}")
 Found = list[tuple[int, Any]]
 
@@ -52,53 +53,6 @@ class Target:
         return host if self.port == PORTS.get(self.scheme) else f"{host}:{self.port}"
 
 
-class Deadline:
-    """A moment after which nothing is waited for."""
-
-    def __init__(self, seconds: float) -> None:
-        self._end = monotonic() + seconds
-
-    def left(self) -> float:
-        left = self._end - monotonic()
-        if left <= 0:
-            raise TimeoutError
-        return left
-
-
-class Line(io.RawIOBase):
-    """A connected socket that holds to a deadline, and takes in only so much."""
-
-    def __init__(self, sock: socket.socket, deadline: Deadline, most: int) -> None:
-        self._sock, self._deadline, self._most = sock, deadline, most
-
-    def sendall(self, data: bytes) -> None:
-        rest = memoryview(data)
-        while rest:
-            self._sock.settimeout(self._deadline.left())
-            rest = rest[self._sock.send(rest) :]
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        self._sock.settimeout(self._deadline.left())
-        count = self._sock.recv_into(buffer)
-        self._most -= count
-        if self._most < 0:
-            raise _TooLarge
-        return count
-
-    def makefile(self, mode: str) -> io.BufferedReader:
-        return io.BufferedReader(self)
-
-    def close(self) -> None:
-        """Whoever opened the socket closes it: its last answer may still be unread."""
-
-
-class _TooLarge(Exception):
-    """More came than was asked for."""
-
-
 def send(
     method: str,
     url: str,
@@ -120,7 +74,7 @@ def send(
             return _exchange(line, method, target, headers, body, limit)
         except TimeoutError:
             said = "did not answer in time"
-        except _TooLarge:
+        except TooLarge:
             said = f"answered with more than {limit} bytes"
         except (OSError, ValueError, http.client.HTTPException):
             # What it said may be private, and a traceback may be logged.
@@ -130,21 +84,34 @@ def send(
 
 @contextmanager
 def dial(
-    host: str, port: int, *, tls: bool, timeout: float, limit: int = MIB
+    host: str,
+    port: int,
+    *,
+    tls: bool,
+    timeout: float,
+    limit: int = MIB,
+    upgrades: bool = False,
 ) -> Iterator[Line]:
-    """A line for what is not HTTP: all that is said on it within `timeout` seconds."""
-    target = Target(scheme="tls" if tls else "tcp", host=host, port=port, path="/")
+    """A line for what is not HTTP: all that is said on it within `timeout` seconds.
+
+    `upgrades`: it begins in the clear, and whoever dials has to secure it.
+    """
+    scheme = "upgraded" if upgrades else "tls" if tls else "tcp"
+    target = Target(scheme=scheme, host=host, port=port, path="/")
     deadline = Deadline(timeout)
     with _connected(target, _checked(target, deadline), deadline) as sock:
+        line = Line(sock, deadline, limit)
         try:
-            yield Line(sock, deadline, limit)
+            yield line
             return
         except TimeoutError:
             said = "did not answer in time"
-        except _TooLarge:
+        except TooLarge:
             said = f"answered with more than {limit} bytes"
         except OSError:
             said = "broke off"
+        finally:
+            line.hang_up()
     raise EgressFailed(f"{target.authority} {said}.", ambiguous=True)
 
 
@@ -183,6 +150,7 @@ def _target(url: str) -> Target:
 
 def _checked(target: Target, deadline: Deadline) -> Found:
     """The addresses of the host, every one of which may be reached."""
+    insist_on_acting(f"It would have gone to {target.host}.")
     found = _resolved(target, deadline)
     addresses = [place[0] for _, place in found]
     allowed = _allowed(tuple(settings.EGRESS_ALLOW))
@@ -245,29 +213,19 @@ def _connected(target: Target, found: Found, deadline: Deadline) -> socket.socke
 def _opened(
     target: Target, family: int, address: Any, share: float, deadline: Deadline
 ) -> socket.socket:
-    """A connection; TLS is with the host by its name, whatever address was dialled."""
+    """A connection, with TLS where that begins at once."""
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.settimeout(share)
         sock.connect(address)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if target.scheme in PLAIN:
+        if target.scheme not in SECURED:
             return sock
         sock.settimeout(deadline.left())
-        return _trust().wrap_socket(
-            sock, server_hostname=target.host, suppress_ragged_eofs=False
-        )
+        return secured(sock, target.host)
     except (OSError, ValueError):
         sock.close()
         raise
-
-
-@cache
-def _trust() -> ssl.SSLContext:
-    """The authorities this machine trusts; SSL_CERT_FILE names others."""
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
 
 
 def _exchange(
@@ -303,12 +261,12 @@ def _read(response: http.client.HTTPResponse, limit: int) -> Answer:
     if response.status < 200 or not _is_plain(headers):
         raise http.client.HTTPException
     if response.length is not None and response.length > limit:
-        raise _TooLarge
+        raise TooLarge
     body = bytearray()
     while piece := response.read(min(PIECE, limit + 1 - len(body))):
         body += piece
         if len(body) > limit:
-            raise _TooLarge
+            raise TooLarge
     if response.length:
         # It promised more than came.
         raise http.client.HTTPException

@@ -49,6 +49,10 @@ class ActsAlready(PerceptionError):
     """Tools act through another connector already: take that out of use first."""
 
 
+class DryRun(PerceptionError):
+    """A dry run holds no secrets and cannot act."""
+
+
 class EgressRefused(PerceptionError):
     """This address may not be reached from here."""
 

@@ -1,4 +1,4 @@
-"""One page of a source, read to be looked at: nothing of it is kept."""
+"""One page of a source, read to be looked at, or an outlet greeted: nothing is kept."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,6 +10,7 @@ from ledger.scope import current_tenant
 from perception import connectors, guards
 from perception.errors import CannotTry, PerceptionError
 from perception.models import Account, Connector, PullUse
+from perception.outlets.registry import OUTLETS
 from perception.rules.rates import Bucket, filled
 from perception.sources.base import (
     Asked,
@@ -38,20 +39,22 @@ class Tried:
     interactions: int = 0
     skipped: list[str] = field(default_factory=list)
     more: bool = False
+    # It was only said hello to: nothing is read from it.
+    greeted: bool = False
     exchanged: list[Exchanged] = field(default_factory=list)
     calls_left: float = 0
     units_left: int = 0
 
     @property
     def ok(self) -> bool:
-        """Whether the source was read."""
+        """Whether the source was read, or the outlet answered."""
         return not self.error
 
 
 def try_out(connector: Connector, *, now: datetime) -> Tried:
-    """Read the first page of a source, at its rate, and say what came."""
-    source = SOURCES.get(connector.kind)
-    if source is None:
+    """Read the first page of a source, or greet an outlet, at its rate; say what came."""
+    source, outlet = SOURCES.get(connector.kind), OUTLETS.get(connector.kind)
+    if source is None and outlet is None:
         raise CannotTry
     wire = Wire(
         timeout=settings.TOOL_TIMEOUT_SECONDS,
@@ -59,9 +62,13 @@ def try_out(connector: Connector, *, now: datetime) -> Tried:
     )
     error, found = "", Found(cursor={})
     try:
-        found = source.pull(_asked(connector, source, wire, now=now), wire)
+        if source is not None:
+            found = source.pull(_asked(connector, source, wire, now=now), wire)
+        elif outlet is not None:
+            outlet.greet(connector.config, _secret_of(connector, wire), wire)
     except PerceptionError as refusal:
-        error = wire.shown(str(refusal))
+        said = str(refusal) if outlet is None else refusal.detail or str(refusal)
+        error = wire.shown(said)
     return Tried(
         error=error,
         signals=len(found.signals),
@@ -69,19 +76,25 @@ def try_out(connector: Connector, *, now: datetime) -> Tried:
         interactions=len(found.interactions),
         skipped=[wire.shown(each) for each in found.skipped[:SHOWN]],
         more=found.more,
+        greeted=outlet is not None,
         exchanged=wire.said,
         calls_left=_calls_left(connector),
         units_left=_units_left(connector, now=now),
     )
 
 
-def _asked(connector: Connector, source: Source, wire: Wire, *, now: datetime) -> Asked:
-    """The first page; its secret is hidden from here on."""
+def _secret_of(connector: Connector, wire: Wire) -> str:
+    """Its secret, hidden from here on."""
     secret = next(iter(connectors.secrets_of(connector)), "")
     wire.hide(secret)
+    return secret
+
+
+def _asked(connector: Connector, source: Source, wire: Wire, *, now: datetime) -> Asked:
+    """The first page."""
     return Asked(
         config=connector.config,
-        secret=secret,
+        secret=_secret_of(connector, wire),
         cursor={},
         is_deep=False,
         now=now,

@@ -9,6 +9,7 @@ import hmac
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 
+from perception.dry import insist_on_acting
 from perception.errors import SealBroken
 
 
@@ -29,6 +30,7 @@ def seal_bytes(content: bytes) -> bytes:
 
 def unseal_bytes(sealed: bytes) -> bytes:
     """The same for what is no text."""
+    insist_on_acting("It would have opened a secret.")
     try:
         return _keys().decrypt(sealed)
     except InvalidToken as error:
@@ -37,6 +39,7 @@ def unseal_bytes(sealed: bytes) -> bytes:
 
 def resealed(sealed: bytes) -> bytes | None:
     """The same content under the newest key; nothing where it is that already."""
+    insist_on_acting("It would have opened a secret.")
     try:
         Fernet(settings.FIELD_KEYS[0]).decrypt(sealed)
     except InvalidToken:
@@ -46,11 +49,13 @@ def resealed(sealed: bytes) -> bytes | None:
 
 def stamp(purpose: str, content: bytes) -> str:
     """A mark over content that nobody makes without the newest key."""
+    insist_on_acting("It would have stamped something.")
     return _stamped(settings.FIELD_KEYS[0], purpose, content)
 
 
 def stamps(purpose: str, content: bytes) -> list[str]:
     """The marks that every live key makes over this content."""
+    insist_on_acting("It would have stamped something.")
     return [_stamped(key, purpose, content) for key in settings.FIELD_KEYS]
 
 

@@ -13,16 +13,21 @@ from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from autonomy.admin.pages import Door, Question, Tool, Walked
+from autonomy.admin.pages import Done, Door, Question, Tool, Walked
+from autonomy.admin.replays import Replayed
 from autonomy.admin.walk import STATUS_TONES, link
 from autonomy.admin.words import moment, spaced, stated, tag
+from autonomy.desk import can_look, look_up
 from autonomy.models import Execution, Permit, Receipt
 from autonomy.settle import settle
+from autonomy.undo import request as request_undo
+from autonomy.undo import standing_of
 from ledger.admin import as_json, oversees
 from perception.admin.asking import caller_of, decides
 from perception.members import person_acting
 
 IN_DOUBT = Execution.Status.IN_DOUBT
+TAKEN = {"DONE": "It was taken back.", "REQUESTED": "It is being taken back."}
 # Pages that an approver does not come to.
 BEHIND = ("about_intent", "about_permit")
 
@@ -39,8 +44,20 @@ class NoteForm(forms.Form):
     )
 
 
+class UndoForm(forms.Form):
+    """Why."""
+
+    reason = forms.CharField(
+        label="Why",
+        required=False,
+        max_length=300,
+        help_text="For those who read it later.",
+        widget=UnfoldAdminTextInputWidget,
+    )
+
+
 @admin.register(Execution)
-class ExecutionAdmin(Walked):
+class ExecutionAdmin(Replayed):
     """What was done, by which tool; where that is in doubt, a person says."""
 
     about = (
@@ -78,11 +95,23 @@ class ExecutionAdmin(Walked):
         return tuple(each for each in self.fields if each not in BEHIND)
 
     def tools(self, request: HttpRequest, obj: Any = None) -> list[Tool]:
-        if obj is None or obj.status != IN_DOUBT:
+        if obj is None:
             return []
-        done, undone = (self.url_of(obj.pk, each) for each in ("done", "undone"))
+        again = self.again(request, obj)
+        if obj.status == IN_DOUBT:
+            return [*self._about_doubt(obj), *again]
+        if not standing_of(obj).can:
+            return again
+        return [Tool(label="Undo …", href=self.url_of(obj.pk, "undo")), *again]
+
+    def _about_doubt(self, act: Execution) -> list[Tool]:
+        """Ask the tool, where it can be asked; or say it."""
+        pages = ("lookup", "done", "undone")
+        look, done, undone = (self.url_of(act.pk, each) for each in pages)
+        asks = [Tool(label="Ask the tool", href=look, tone="main", posts=True)]
         return [
-            Tool(label="It was done …", href=done, tone="main"),
+            *(asks if can_look(act) else []),
+            Tool(label="It was done …", href=done),
             Tool(label="It was not done …", href=undone),
         ]
 
@@ -90,6 +119,9 @@ class ExecutionAdmin(Walked):
         return (
             ("<path:object_id>/done/", "done", self.done_view),
             ("<path:object_id>/undone/", "undone", self.undone_view),
+            ("<path:object_id>/lookup/", "lookup", self.lookup_view),
+            ("<path:object_id>/undo/", "undo", self.undo_view),
+            ("<path:object_id>/replay/", "replay", self.replay_view),
         )
 
     def done_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -99,6 +131,56 @@ class ExecutionAdmin(Walked):
     def undone_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ends a doubt: it was not done."""
         return self._settle(request, object_id, done=False)
+
+    def lookup_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Asks the tool what became of an act in doubt."""
+        self.insist(request)
+        act, away = self.found(request, object_id)
+        if away:
+            return away  # type: ignore[no-any-return]
+        question = Question(
+            title="Ask the tool?",
+            said=["It is asked whether it did this. What it shows ends the doubt."],
+            button="Ask the tool",
+            back=self.url_of(act.pk),
+        )
+
+        def look() -> Done:
+            looked = look_up(act.pk, by=person_acting(caller_of(request)))
+            return Done(said=looked.said, is_refusal=looked.done is None)
+
+        return self.asked(request, question, look, self.url_of(act.pk))
+
+    def undo_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Takes an act back, after asking why."""
+        self.insist(request)
+        act, away = self.found(request, object_id)
+        if away:
+            return away  # type: ignore[no-any-return]
+        form = UndoForm(request.POST or None)
+        question = Question(
+            title="Undo this?",
+            said=[
+                f"{self.action(act).capitalize()} at {act.account} is taken back.",
+                "What somebody has changed since stays as it is, and is told.",
+            ],
+            button="Undo",
+            back=self.url_of(act.pk),
+            form=form,
+        )
+
+        def take() -> Done:
+            caller = caller_of(request)
+            undo = request_undo(
+                act.pk,
+                by=person_acting(caller),
+                member=caller.membership,
+                reason=form.cleaned_data["reason"],
+            )
+            said = TAKEN.get(undo.status, undo.error)
+            return Done(said=said, is_refusal=undo.status not in TAKEN)
+
+        return self.asked(request, question, take, self.url_of(act.pk))
 
     def _settle(
         self, request: HttpRequest, object_id: str, *, done: bool

@@ -103,6 +103,9 @@ def _what(row: Row, named: Mapping[str, str]) -> str:
             )
         case Kind.BREAKER_MOVED:
             return f"Breaker of {data.get('tool', '')}: {_state(data)}"
+        case Kind.SERVICE_ALERTED | Kind.SERVICE_RECOVERED as kind:
+            began = "Alert" if kind == Kind.SERVICE_ALERTED else "Alert over"
+            return f"{began}: {data['tool']}, {data['about']}"
         case _:
             return _where(data, row["subjects"], named)
 

@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 
 from autonomy import registry
 from autonomy.admin.history import Row, Told
+from autonomy.admin.house_tools import house_tools
 from autonomy.admin.pages import Door, Governed, Question
 from autonomy.admin.pages import Tool as Button
 from autonomy.admin.tool_forms import AddTool, ChangeTool
@@ -35,14 +36,16 @@ class ToolAdmin(Governed):
     """Secrets go in and never come out; breakers are held open, or reset."""
 
     about = (
-        "URLs that carry acts out besides the tools of the house. A tool that fails "
+        "The tools of the house act through connectors that you let them; a URL of your "
+        "own can carry acts out besides. A tool that fails "
         "five times within a minute is left alone; every thirty seconds one call tries "
         "whether it works again."
     )
     nothing = (
-        "No tool of your own: the house's tools do everything, or a person by hand. "
+        "No tool of your own: the house's tools do what they can, and people the rest. "
         "Add a URL here, then bind action types to it."
     )
+    change_list_template = "autonomy/tools.html"
     told = Told(kinds=(Kind.SETTING_CHANGED, Kind.BREAKER_MOVED), setting="tool")
     list_display = ("named", "called", "breaker", "effect", "rate", "changed")
     list_display_links = ("named",)
@@ -71,6 +74,9 @@ class ToolAdmin(Governed):
     ) -> Any:
         more["form"] = AddTool if obj is None else ChangeTool
         return super().get_form(request, obj, change, **more)
+
+    def more(self, request: HttpRequest, obj: Any = None) -> dict[str, Any]:
+        return {} if obj else {"house": house_tools()}
 
     @admin.display(description="tool")
     def named(self, row: Tool) -> str:

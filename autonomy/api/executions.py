@@ -10,6 +10,7 @@ from rest_framework import generics, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from autonomy.desk import look_up
 from autonomy.models import Execution
 from autonomy.settle import settle
 from ledger.doors import Pages, StrictSerializer
@@ -23,13 +24,14 @@ class ExecutionOut(serializers.ModelSerializer[Execution]):
     intent = serializers.UUIDField(source="intent_id")
     account = serializers.UUIDField(source="account_id")
     seller = serializers.UUIDField(source="seller_id", allow_null=True)
+    replay = serializers.UUIDField(source="replay_id", allow_null=True)
 
     class Meta:
         model = Execution
         fields: ClassVar = [
             "id", "intent", "account", "seller", "action_type", "tool", "status",
             "auto_executed", "approval_source", "attempts", "started_at",
-            "finished_at", "outcome", "error",
+            "finished_at", "outcome", "error", "replay",
         ]  # fmt: skip
 
 
@@ -51,7 +53,7 @@ class SettleIn(StrictSerializer):
     )
 
 
-class _Seen(generics.GenericAPIView[Execution]):
+class Seen(generics.GenericAPIView[Execution]):
     queryset = Execution.objects.none()
     serializer_class = ExecutionOut
 
@@ -66,7 +68,7 @@ class _Seen(generics.GenericAPIView[Execution]):
         return found
 
 
-class Executions(_Seen, generics.ListAPIView[Execution]):
+class Executions(Seen, generics.ListAPIView[Execution]):
     """What was done, newest first."""
 
     filterset_class = ExecutionFilter
@@ -77,7 +79,7 @@ class Executions(_Seen, generics.ListAPIView[Execution]):
         return self.list(request, *args, **kwargs)
 
 
-class OneExecution(_Seen, generics.RetrieveAPIView[Execution]):
+class OneExecution(Seen, generics.RetrieveAPIView[Execution]):
     """One act, and how it ended."""
 
     filter_backends = ()
@@ -87,7 +89,33 @@ class OneExecution(_Seen, generics.RetrieveAPIView[Execution]):
         return self.retrieve(request, *args, **kwargs)
 
 
-class Settle(_Seen):
+class LookedOut(serializers.Serializer[Any]):
+    """What asking the tool brought, and the act as it stands then."""
+
+    done = serializers.BooleanField(
+        allow_null=True, help_text="null: it could not be told; the act is as it was."
+    )
+    said = serializers.CharField()
+    seen = serializers.DictField(allow_null=True)
+    execution = ExecutionOut()
+
+
+class LookUp(Seen):
+    """Ask the tool of an act in doubt whether it was done; what it shows ends the doubt."""
+
+    filter_backends = ()
+    refusals = ("404", "409")
+
+    @extend_schema(operation_id="executions_lookup", request=None, responses=LookedOut)
+    def post(self, request: Request, pk: Any) -> Response:
+        act = self.get_object()
+        looked = look_up(act.pk, by=person_acting(caller_of(request)))
+        act.refresh_from_db()
+        shown = {"done": looked.done, "said": looked.said, "seen": looked.seen}
+        return Response(LookedOut({**shown, "execution": act}).data)
+
+
+class Settle(Seen):
     """Say whether an act that is in doubt was done. The first word counts."""
 
     filter_backends = ()

@@ -16,7 +16,7 @@ from autonomy.models import Approval, Execution, Intent
 from ledger.doors import Pages
 from perception.rules.callers import caller_of
 
-KINDS = ("approval", "doubt", "execution", "parked")
+KINDS = ("approval", "doubt", "execution", "held", "parked")
 
 
 class ItemOut(serializers.Serializer[Any]):
@@ -41,6 +41,9 @@ class ItemOut(serializers.Serializer[Any]):
     auto_executed = serializers.BooleanField(allow_null=True)
     approval_source = serializers.CharField(allow_null=True)
     undo_possible = serializers.BooleanField(allow_null=True)
+    undo_until = serializers.DateTimeField(
+        allow_null=True, help_text="Of what is held back: when it goes out."
+    )
     why = serializers.CharField()
     would_be_automatic_if = serializers.ListField(child=serializers.CharField())
     at = serializers.DateTimeField()

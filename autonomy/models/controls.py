@@ -162,6 +162,8 @@ class Receipt(models.Model):
     uses = ArrayField(models.UUIDField())
     consumed_at = models.DateTimeField()
     returned_at = models.DateTimeField(null=True)
+    # A start used it up before its intent was gone through again: it never comes back.
+    used_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
@@ -169,7 +171,7 @@ class Receipt(models.Model):
             of_tenant(
                 "intent_id",
                 name="receipt_open",
-                condition=models.Q(returned_at__isnull=True),
+                condition=models.Q(returned_at__isnull=True, used_at__isnull=True),
             ),
         ]
         indexes = [

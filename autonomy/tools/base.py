@@ -61,6 +61,8 @@ class Job:
     seller: Someone | None = None
     auto_executed: bool = False
     approval_source: str = ""
+    # The kind of connector that is gone through; empty for a tool of an integrator.
+    kind: str = ""
 
 
 class Hand(Protocol):

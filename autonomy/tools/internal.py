@@ -2,12 +2,12 @@
 
 from typing import Any
 
+from autonomy import briefing
 from autonomy.models import ContextField, Effect
 from autonomy.rows import Writes
 from autonomy.rules.actions import said
 from autonomy.tools.base import Act
 from ledger.scope import current_tenant
-from perception.models import Opportunity, Signal
 
 # What each tool leaves behind.
 KINDS = {
@@ -21,7 +21,6 @@ KINDS = {
     "internal.escalation": "escalation",
 }
 MANUAL = "manual_task"
-RECENT = 5
 LONGEST_FIELD = 200
 
 
@@ -52,7 +51,7 @@ def carry_out(act: Act, writes: Writes) -> Effect:
         case "context":
             before = _know(act)
         case "brief":
-            data["known"] = _known(act)
+            data = _brief(act)
         case "task" | "draft":
             data["owner"] = _text(act.execution.seller_id)
             data["contact"] = _text(act.intent.contact_id)
@@ -98,21 +97,14 @@ def _know(act: Act) -> dict[str, Any]:
     return before
 
 
-def _known(act: Act) -> dict[str, Any]:
-    """What a brief starts from: deals, what is known, what came in lately."""
-    tenant, account = current_tenant(), act.execution.account_id
-    here = {"tenant_id": tenant, "account_id": account}
-    deals = Opportunity.objects.filter(**here).order_by("external_id")
-    known = ContextField.objects.filter(**here).order_by("field")
-    lately = Signal.objects.filter(**here).exclude(type="execution_outcome")
-    return {
-        "opportunities": list(deals.values("external_id", "stage")[:RECENT]),
-        "context": {each.field: each.value for each in known[:50]},
-        "signals": [
-            {"id": str(each.id), "type": each.type, "at": each.occurred_at.isoformat()}
-            for each in lately.order_by("-id")[:RECENT]
-        ],
-    }
+def _brief(act: Act) -> dict[str, Any]:
+    return briefing.brief(
+        act.execution.account_id,
+        intent=act.intent.id,
+        action_type=act.intent.action_type,
+        asked=act.intent.parameters,
+        at=act.at,
+    )
 
 
 def _by_hand(act: Act) -> dict[str, Any]:

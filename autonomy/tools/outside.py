@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from autonomy.errors import ToolStopped
-from autonomy.rules.answers import Meaning, Said
+from autonomy.rules.answers import DEFAULT_WAIT, Meaning, Said
 from autonomy.tools.base import Hand, Image, Job, stopped
 from perception.errors import EgressFailed, EgressRefused
 from perception.sources.base import SourceBarred, SourceFailed, SourceRefuses, Wire
@@ -62,7 +62,7 @@ def see(hand: Hand, job: Job, wire: Wire) -> Image | Called:
         said = stop.said
         if said.meaning is Meaning.AMBIGUOUS:
             said = replace(said, meaning=Meaning.UNREACHED)
-        return Called(said=_shown(said, wire), took_ms=_since(began))
+        return Called(said=_shown(said, wire), took_ms=since(began))
 
 
 def act(hand: Hand, job: Job, wire: Wire, before: Image) -> Called:
@@ -91,16 +91,20 @@ def _called(
     try:
         with _meant(job.at):
             told = does()
-        took = _since(began)
-        if not hand.sees:
-            shown = {name: told[name] for name in told if name != "status"}
-            said = replace(DONE, status=told.get("status"))
-            return Called(said=said, took_ms=took, told=shown)
+    except ToolStopped as stop:
+        return Called(said=_shown(stop.said, wire), took_ms=since(began))
+    took = since(began)
+    if not hand.sees:
+        shown = {name: told[name] for name in told if name != "status"}
+        said = replace(DONE, status=told.get("status"))
+        return Called(said=said, took_ms=took, told=shown)
+    try:
         with _meant(job.at):
             after = _plain(hand.look(job, wire))
     except ToolStopped as stop:
-        said = _shown(stop.said, wire)
-        return Called(said=said, took_ms=_since(began))
+        # It said that it acted; whoever looks next will see.
+        unseen = replace(UNSEEN, detail=f"{UNSEEN.detail} {stop.said.detail}")
+        return Called(said=_shown(unseen, wire), took_ms=took)
     said = DONE if holds(job, after) else UNSEEN
     return Called(said=said, took_ms=took, after=after, told=told)
 
@@ -118,7 +122,10 @@ def _meant(at: datetime) -> Iterator[None]:
     except SourceBarred as refusal:
         raise stopped(Meaning.FORBIDDEN, refusal.detail) from None
     except SourceRefuses as refusal:
-        raise stopped(Meaning.REFUSED, refusal.detail) from None
+        said = Said(
+            meaning=Meaning.REFUSED, detail=refusal.detail, status=refusal.status
+        )
+        raise ToolStopped(said) from None
     except SourceFailed as failure:
         raise ToolStopped(_failed(failure, at)) from None
 
@@ -128,6 +135,8 @@ def _failed(failure: SourceFailed, at: datetime) -> Said:
     meaning, wait, status = Meaning.AMBIGUOUS, None, failure.status
     if failure.until is not None:
         meaning, wait = Meaning.WAIT, max(1.0, (failure.until - at).total_seconds())
+    elif status == 429:
+        meaning, wait = Meaning.WAIT, DEFAULT_WAIT
     elif failure.is_unreached:
         meaning = Meaning.UNREACHED
     elif status is not None and 400 <= status < 500:
@@ -146,5 +155,6 @@ def _shown(said: Said, wire: Wire) -> Said:
     return replace(said, detail=wire.shown(said.detail))
 
 
-def _since(began: float) -> float:
+def since(began: float) -> float:
+    """Milliseconds that have passed."""
     return round((monotonic() - began) * 1000, 1)

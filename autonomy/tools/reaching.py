@@ -4,6 +4,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from autonomy.models import Execution, Intent, Tool
 from autonomy.tools.base import Act, Hand, Job, Someone
 from autonomy.tools.binding import outside
@@ -47,7 +49,11 @@ class Way:
     @property
     def place(self) -> str:
         """Where its calls go, without saying it: an address may hold a secret."""
-        where = self.row.url if isinstance(self.row, Tool) else str(self.row.pk)
+        if isinstance(self.row, Tool):
+            where = self.row.url
+        else:
+            config = orjson.dumps(self.row.config, option=orjson.OPT_SORT_KEYS)
+            where = f"{self.row.pk} {config.decode()}"
         return "sha256:" + hashlib.sha256(where.encode()).hexdigest()
 
 
@@ -87,6 +93,7 @@ def job_for(way: Way, act: Act, *, attempt: int) -> Job:
         ids={name: str(id_) if id_ else None for name, id_ in ids.items()},
         auto_executed=execution.auto_executed,
         approval_source=str(execution.approval_source),
+        kind=str(row.kind) if isinstance(row, Connector) else "",
         **(_concerned(intent, execution) if by_connector else {}),
     )
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from autonomy import asking, simulate
+from autonomy import alerts, asking, service, simulate, telling
 from autonomy.relay import Relay
 from autonomy.tasks import publish
 from config.celery import app
@@ -102,6 +102,21 @@ def scan_patterns() -> int:
 @app.task(name="operate.summarise", house_wide=True)
 def summarise_accounts() -> int:
     return summaries.summarise_due(now=clock())
+
+
+@app.task(name="operate.watch_service", house_wide=True)
+def watch_service() -> int:
+    return alerts.watch(now=clock())
+
+
+@app.task(name="operate.tell_alerts", house_wide=True)
+def tell_alerts() -> int:
+    return telling.tell(now=clock())
+
+
+@app.task(name="operate.forget_minutes", house_wide=True)
+def forget_minutes() -> int:
+    return service.forget(now=clock())
 
 
 def _publish_pull(id_: UUID, tenant: UUID) -> None:

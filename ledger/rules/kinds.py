@@ -39,7 +39,12 @@ class Kind(StrEnum):
     EXECUTION_DOUBTED = "execution.doubted"
     EXECUTION_SETTLED = "execution.settled"
     EXECUTION_UNDONE = "execution.undone"
+    UNDO_REQUESTED = "undo.requested"
     UNDO_CONFLICTED = "undo.conflicted"
+    UNDO_FAILED = "undo.failed"
+    INTENT_RETRACTED = "intent.retracted"
+    SWEEP_REQUESTED = "sweep.requested"
+    SWEEP_ENDED = "sweep.ended"
     REPLAY_REQUESTED = "replay.requested"
     REPLAY_STARTED = "replay.started"
     REPLAY_COMPLETED = "replay.completed"
@@ -51,6 +56,8 @@ class Kind(StrEnum):
     PATTERN_DETECTED = "pattern.detected"
     SUMMARY_WRITTEN = "summary.written"
     BREAKER_MOVED = "breaker.moved"
+    SERVICE_ALERTED = "service.alerted"
+    SERVICE_RECOVERED = "service.recovered"
     ACCOUNT_CREATED = "account.created"
     ACCOUNT_CHANGED = "account.changed"
     CONTACT_ERASED = "contact.erased"
@@ -120,6 +127,11 @@ MEANING: dict[Kind, str] = {
     Kind.EXECUTION_DOUBTED: "Nobody knows whether the tool acted.",
     Kind.EXECUTION_SETTLED: "A person or a look-up ended the doubt.",
     Kind.EXECUTION_UNDONE: "An act was reversed and read back.",
+    Kind.UNDO_REQUESTED: "Somebody wants an act taken back.",
+    Kind.UNDO_FAILED: "An act could not be taken back, or nobody knows.",
+    Kind.INTENT_RETRACTED: "An approved act was called off before it started.",
+    Kind.SWEEP_REQUESTED: "Everything since a moment is to be taken back.",
+    Kind.SWEEP_ENDED: "All that could be taken back was, and the rest is listed.",
     Kind.UNDO_CONFLICTED: "An act was not reversed, as somebody had changed it since.",
     Kind.REPLAY_REQUESTED: "A person asked to run an intent again.",
     Kind.REPLAY_STARTED: "A replay began.",
@@ -132,6 +144,8 @@ MEANING: dict[Kind, str] = {
     Kind.PATTERN_DETECTED: "A pattern was found in what an account did.",
     Kind.SUMMARY_WRITTEN: "A summary of an account was made from named sources.",
     Kind.BREAKER_MOVED: "A circuit breaker changed its state.",
+    Kind.SERVICE_ALERTED: "A tool missed its objective fast enough to be told of.",
+    Kind.SERVICE_RECOVERED: "A tool no longer misses its objective that fast.",
     Kind.ACCOUNT_CREATED: "An account was added.",
     Kind.ACCOUNT_CHANGED: "An account was changed.",
     Kind.CONTACT_ERASED: "A person's data was erased; proofs stay whole.",

@@ -11,6 +11,7 @@ from django.utils import timezone
 from perception import connectors, guards, webhooks
 from perception.admin.asking import caller_of
 from perception.admin.connector_forms import RotateForm
+from perception.admin.connector_words import WEBHOOK
 from perception.admin.pages import Door, Question, Shown, Tool
 from perception.intake import Received
 from perception.members import person_acting
@@ -51,10 +52,12 @@ class ConnectorDoors(Shown):
         row, away = self.found(request, object_id)
         if away:
             return away  # type: ignore[no-any-return]
-        form = RotateForm(request.POST if request.method == "POST" else None)
+        given = request.POST if request.method == "POST" else None
+        form = RotateForm(given) if row.kind == WEBHOOK else None
+        whom = "sends" if form else "receives: the old one ends at once"
         question = Question(
             title=f"A new secret for {row.name}",
-            said=["It is shown once, on the next page. Give it to whoever sends."],
+            said=[f"It is shown once, on the next page. Give it to whoever {whom}."],
             button="Make a new secret",
             back=self.url_of(row.pk),
             form=form,
@@ -65,14 +68,14 @@ class ConnectorDoors(Shown):
                 row,
                 by=person_acting(caller_of(request)),
                 now=timezone.now(),
-                keep_old=form.cleaned_data["keep_old"],
+                keep_old=bool(form and form.cleaned_data["keep_old"]),
             )
             return f"{ONCE}{secret}"
 
         return self.asked(request, question, rotate, self.url_of(row.pk))
 
     def try_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Reads one page and shows what was said; nothing of it is kept."""
+        """Reads one page, or says hello, and shows what was said; it keeps nothing."""
         self.insist(request)
         row, away = self.found(request, object_id)
         if away or request.method != "POST":
@@ -99,7 +102,7 @@ class ConnectorDoors(Shown):
         """Asks, then holds the breaker open."""
         says = (
             "It is not asked again until you let it go. Nothing is lost: it is read on "
-            "from where it was left."
+            "from where it was left, and what tools have to do waits."
         )
         return self._force(request, object_id, True, "Hold it back", says)
 

@@ -7,7 +7,9 @@ from typing import Any
 from django.urls import reverse
 
 from perception import guards
+from perception.connectors import described_as
 from perception.models import Connector, Delivery, Pull, PullUse
+from perception.outlets.registry import OUTLETS
 from perception.rules.breaker import BreakerState
 from perception.sources.base import Reach
 from perception.sources.registry import SOURCES
@@ -33,6 +35,29 @@ ABOUT: Mapping[str, str] = {
     Connector.Kind.TRYTON: "Deals, parties, tasks and notes of a Tryton.",
     Connector.Kind.HUBSPOT: "Deals, companies and notes of a HubSpot.",
     Connector.Kind.SALESFORCE: "Opportunities, accounts and tasks of a Salesforce.",
+    Connector.Kind.SMTP: "Mails to people at accounts go out by your mail server.",
+    Connector.Kind.CHAT: "Messages go to a channel of Slack, or of what is like it.",
+    Connector.Kind.OUTBOUND: "What happens here is posted to a system of yours.",
+}
+_IN_CRM = (
+    "They change the stages and fields of deals in it, and add notes and tasks, as "
+    "policy or a person allowed. Off: it is only read."
+)
+# What tools do through one that they act through.
+ACTING: Mapping[str, str] = {
+    Connector.Kind.MAILBOX: "They put drafts into its folder of drafts, and send "
+    "nothing. Off: it is only read.",
+    Connector.Kind.CALENDAR: "They put meetings into it and take them out again; the "
+    "server may invite who is named there. Off: it is only read.",
+    Connector.Kind.TRYTON: _IN_CRM,
+    Connector.Kind.HUBSPOT: _IN_CRM,
+    Connector.Kind.SALESFORCE: _IN_CRM,
+    Connector.Kind.SMTP: "They send mails to contacts of accounts, as policy or a "
+    "person allowed. Off: a person is asked to send each.",
+    Connector.Kind.CHAT: "They post messages to its channels, as policy or a "
+    "person allowed. Off: a person is asked to write each.",
+    Connector.Kind.OUTBOUND: "They post what an action holds to its address, "
+    "signed. Off: a person is asked to pass it on.",
 }
 
 
@@ -41,18 +66,39 @@ def is_read(row: Connector) -> bool:
     return row.kind in SOURCES
 
 
+def is_outlet(row: Connector) -> bool:
+    """Whether nothing is read from it, and tools only act through it."""
+    return row.kind in OUTLETS
+
+
+def can_try(row: Connector) -> bool:
+    """Whether it can be asked something that changes nothing."""
+    return described_as(row.kind) is not None
+
+
 def kind_said(kind: str) -> str:
     """A kind as people call it."""
-    source = SOURCES.get(kind)
-    return source.title if source else str(Connector.Kind(kind).label)
+    described = described_as(kind)
+    return described.title if described else str(Connector.Kind(kind).label)
+
+
+def acts_said(row: Connector) -> str:
+    """Whether tools act through it."""
+    return "tools act" if row.acts_as else "–"
 
 
 def kinds() -> list[dict[str, str]]:
     """What may be added: the webhook first, then each source."""
-    order: list[str] = [WEBHOOK, *(kind for kind in ABOUT if kind in SOURCES)]
-    order += [kind for kind in sorted(SOURCES) if kind not in order]
+    known = {**SOURCES, **OUTLETS}
+    order: list[str] = [WEBHOOK, *(kind for kind in ABOUT if kind in known)]
+    order += [kind for kind in sorted(known) if kind not in order]
     return [
-        {"kind": str(kind), "title": kind_said(kind), "about": ABOUT.get(kind, "")}
+        {
+            "kind": str(kind),
+            "title": kind_said(kind),
+            "about": ABOUT.get(kind, ""),
+            "acts": "Tools can act through it." if kind in ACTING else "",
+        }
         for kind in order
     ]
 
@@ -60,7 +106,7 @@ def kinds() -> list[dict[str, str]]:
 def state_said(row: Connector, *, now: datetime) -> tuple[str, str]:
     """Words and tone of how it stands."""
     if not row.is_active:
-        return ("left alone" if is_read(row) else "shut out"), "wait"
+        return _off(row), "wait"
     if row.forced_open:
         return "held back by a person", "bad"
     breaker = guards.state_of(row, now=now)
@@ -68,9 +114,17 @@ def state_said(row: Connector, *, now: datetime) -> tuple[str, str]:
         return "not asked: it keeps failing", "bad"
     if breaker is BreakerState.PROBING:
         return "one request tries", "wait"
+    if is_outlet(row):
+        return ("ready", "good") if row.acts_as else ("used by nothing", "wait")
     if not is_read(row):
         return "let in", "good"
     return ("last look failed", "bad") if row.last_error else ("is read", "good")
+
+
+def _off(row: Connector) -> str:
+    if is_outlet(row):
+        return "out of use"
+    return "left alone" if is_read(row) else "shut out"
 
 
 def read_said(row: Connector) -> str:
@@ -82,7 +136,7 @@ def next_said(row: Connector, *, now: datetime) -> str:
     """When it is read next."""
     source = SOURCES.get(row.kind)
     if source is None:
-        return "when it sends"
+        return "when a tool acts" if is_outlet(row) else "when it sends"
     if not row.is_active:
         return "–"
     if source.reach is Reach.ACCOUNT:
@@ -103,6 +157,8 @@ def standing(row: Connector, *, now: datetime) -> dict[str, Any]:
         "tone": tone,
         "kind": kind_said(row.kind),
         "is_read": is_read(row),
+        "is_outlet": is_outlet(row),
+        "acting": ACTING.get(row.kind, "") if row.acts_as else "",
         "read": read_said(row),
         "next": next_said(row, now=now),
         "error": row.last_error,

@@ -18,8 +18,9 @@ from perception.admin.connector_doors import ONCE, ConnectorDoors
 from perception.admin.connector_forms import form_of, places
 from perception.admin.connector_words import (
     WEBHOOK,
+    acts_said,
+    can_try,
     deliveries_of,
-    is_read,
     kind_said,
     kinds,
     next_said,
@@ -29,10 +30,11 @@ from perception.admin.connector_words import (
     state_said,
 )
 from perception.admin.pages import Tool
-from perception.connectors import CAPS
+from perception.connectors import SIGNED
 from perception.members import person_acting
 from perception.models import Connector
 from perception.rules.breaker import BreakerState
+from perception.sources.registry import SOURCES
 
 SHORT = 80
 
@@ -45,13 +47,16 @@ class ConnectorAdmin(ConnectorDoors):
 
     about = (
         "Outside systems that tell what happens at accounts: those that send to us, "
-        "each signed with a secret of its own, and those that we read."
+        "each signed with a secret of its own, and those that we read. Tools act "
+        "through those that you let them."
     )
     nothing = (
-        "No connector yet. Add one: a system that sends, or one that is read. What it "
-        "brings, and what goes wrong with it, appears here."
+        "No connector yet. Add one: a system that sends, one that is read, or one that "
+        "tools act through. What it brings, and what goes wrong, appears here."
     )
-    list_display = ("name", "sort", "state", "read_last", "read_next", "went_wrong")
+    list_display = (
+        "name", "sort", "state", "acts", "read_last", "read_next", "went_wrong",
+    )  # fmt: skip
     list_display_links = ("name",)
     list_filter = ("kind", "is_active")
     ordering = ("name",)
@@ -80,14 +85,18 @@ class ConnectorAdmin(ConnectorDoors):
         own = self.shown if obj and kind == WEBHOOK else self.shown[1:] if obj else ()
         if kind == WEBHOOK:
             return [(None, {"fields": (*named, *own)})]
+        form: Any = form_of(kind, is_new=obj is None)
         if obj and not self.has_change_permission(request, obj):
-            return [(None, {"fields": (*named, *CAPS, *own, "config_json")})]
-        fields = form_of(kind, is_new=obj is None).base_fields
+            return [(None, {"fields": (*named, *form.caps, *own, "config_json")})]
+        fields = form.base_fields
         secret = ("secret",) if "secret" in fields else ()
+        reached = "What is read" if kind in SOURCES else "Where it leads"
+        acting = [("Tools", {"fields": ("acts",)})] if "acts" in fields else []
         return [
             (None, {"fields": (*named, *own)}),
-            ("What is read", {"fields": (*places(kind), *secret)}),
-            ("Limits", {"fields": CAPS}),
+            (reached, {"fields": (*places(kind), *secret)}),
+            *acting,
+            ("Limits", {"fields": form.caps}),
         ]
 
     def get_readonly_fields(
@@ -111,6 +120,13 @@ class ConnectorAdmin(ConnectorDoors):
     def state(self, row: Connector) -> SafeString:
         words, tone = state_said(row, now=timezone.now())
         return format_html('<span class="gv-tag gv-{}">{}</span>', tone, words)
+
+    @admin.display(description="tools")
+    def acts(self, row: Connector) -> SafeString | str:
+        said = acts_said(row)
+        if not row.acts_as:
+            return said
+        return format_html('<span class="gv-tag gv-good">{}</span>', said)
 
     @admin.display(description="last read")
     def read_last(self, row: Connector) -> str:
@@ -148,18 +164,19 @@ class ConnectorAdmin(ConnectorDoors):
         if obj is None:
             return [Tool(label="Add a connector", href="add/", tone="main")]
         rotate = Tool(label="New secret …", href=self.url_of(obj.pk, "rotate"))
-        if not is_read(obj):
+        if not can_try(obj):
             return [rotate]
         attempt = Tool(
             label="Try it", href=self.url_of(obj.pk, "try"), tone="main", posts=True
         )
+        renew = [rotate] if obj.kind in SIGNED else []
         hold = Tool(label="Hold it back …", href=self.url_of(obj.pk, "hold"))
         let_go = Tool(label="Let it go …", href=self.url_of(obj.pk, "release"))
         if obj.forced_open:
-            return [attempt, let_go]
+            return [attempt, let_go, *renew]
         is_calm = guards.state_of(obj, now=timezone.now()) is BreakerState.CLOSED
         is_calm = is_calm and not obj.failures
-        return [attempt, hold] if is_calm else [attempt, let_go, hold]
+        return [attempt, *([] if is_calm else [let_go]), hold, *renew]
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: Any = None
@@ -193,7 +210,7 @@ class ConnectorAdmin(ConnectorDoors):
             {**given, "kind": form.kind, "secret": secret}, by=by, now=now
         )
         obj.pk, obj.tenant_id = made.pk, made.tenant_id
-        if form.kind == WEBHOOK:
+        if form.kind in SIGNED and not secret:
             messages.warning(request, f"{ONCE}{connectors.secrets_of(made)[0]}")
 
     def response_add(

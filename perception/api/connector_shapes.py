@@ -7,6 +7,7 @@ from rest_framework import serializers
 
 from ledger.doors import StrictSerializer
 from perception.api.breakers import BreakerOut, breaker_shown
+from perception.connectors import SIGNED
 from perception.models import Connector
 from perception.rules.webhooks import key_of
 from perception.sources.base import Reach
@@ -71,7 +72,7 @@ class ConnectorIn(StrictSerializer):
         return small(value)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if "secret" in attrs and attrs["kind"] == Connector.Kind.WEBHOOK:
+        if "secret" in attrs and attrs["kind"] in SIGNED:
             insist_on_key(attrs["secret"])
         return attrs
 
@@ -138,7 +139,10 @@ class ExchangedOut(serializers.Serializer[Any]):
 
 
 class TriedOut(serializers.Serializer[Any]):
-    """What one page would have brought, and what was said on the way."""
+    """What one page would have brought, and what was said on the way.
+
+    Where nothing is read, only whether it lets us in.
+    """
 
     ok = serializers.BooleanField()
     error = serializers.CharField(allow_blank=True)

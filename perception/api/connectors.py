@@ -43,7 +43,7 @@ from perception.models import Connector
 from perception.rules.callers import caller_of
 from perception.trying import try_out
 
-WEBHOOK = Connector.Kind.WEBHOOK
+SIGNED = connectors.SIGNED
 
 
 class _Own(generics.GenericAPIView[Any]):
@@ -137,7 +137,7 @@ class Rotate(_Own):
         given = RotateIn(data=request.data)
         given.is_valid(raise_exception=True)
         connector = self.get_object()
-        if given.validated_data.get("secret") and connector.kind == WEBHOOK:
+        if given.validated_data.get("secret") and connector.kind in SIGNED:
             insist_on_key(given.validated_data["secret"])
         with _told():
             secret = connectors.rotate(
@@ -146,7 +146,7 @@ class Rotate(_Own):
                 now=timezone.now(),
                 **given.validated_data,
             )
-        shown = secret if connector.kind == WEBHOOK else ""
+        shown = secret if connector.kind in SIGNED else ""
         return Response({"secret": shown}, headers=_UNKEPT)
 
 
@@ -208,4 +208,4 @@ def _flat(given: dict[str, Any]) -> dict[str, Any]:
 
 def _once(connector: Connector) -> str:
     """The secret that was made for a webhook; that of a source is known to its owner."""
-    return connectors.secrets_of(connector)[0] if connector.kind == WEBHOOK else ""
+    return connectors.secrets_of(connector)[0] if connector.kind in SIGNED else ""

@@ -25,3 +25,19 @@ def acts_as(kind: str, wanted: bool) -> str:
 def may_act(kind: str) -> bool:
     """Whether tools can act through a connector of this kind."""
     return kind in ACTS_AS
+
+
+# What these send is held back first, so that it can be taken back; for so many seconds
+# where nothing else is said.
+HELD_BACK = frozenset({"mail.send", "chat"})
+HOLD_S = 60
+
+
+def hold_of(way: str, held: Mapping[str, int | None]) -> int:
+    """For how many seconds an act waits that leaves by this way; `held`: what the ways
+    say that there are.
+    """
+    if way not in HELD_BACK or way not in held:
+        return 0
+    said = held[way]
+    return HOLD_S if said is None else max(0, said)

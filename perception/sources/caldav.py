@@ -22,7 +22,11 @@ TAGS = 300_000
 # A server without this report, or with another idea of the token, is asked anew.
 UNABLE = (400, 403, 409, 410, 412, 415, 422, 501, 507)
 
-_ABOUT = '<propfind xmlns="DAV:"><prop><resourcetype/><sync-token/></prop></propfind>'
+_ABOUT = (
+    '<propfind xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><prop>'
+    "<resourcetype/><sync-token/><displayname/>"
+    "<C:supported-calendar-component-set/></prop></propfind>"
+)
 _CHANGES = (
     '<sync-collection xmlns="DAV:"><sync-token>{token}</sync-token>'
     "<sync-level>1</sync-level><prop><getetag/></prop></sync-collection>"
@@ -41,11 +45,16 @@ _OBJECTS = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Collection:
-    """One calendar, and the server's mark of how it stands."""
+    """One calendar, and the server's mark of how it stands.
+
+    `takes`: the components that it may hold; none named, none excluded.
+    """
 
     href: str
     url: str
     token: str
+    name: str = ""
+    takes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,12 +124,17 @@ class CalDav:
             href = _href(response)
             if kind is None or kind.find(f"{CAL}calendar") is None or not href:
                 continue
-            token = _prop(response, f"{DAV}sync-token")
+            takes = _prop(response, f"{CAL}supported-calendar-component-set")
             found.append(
                 Collection(
                     href=href,
                     url=self.url if depth == "0" else beside(self.url, href),
-                    token=_text(token),
+                    token=_text(_prop(response, f"{DAV}sync-token")),
+                    name=_text(_prop(response, f"{DAV}displayname")),
+                    takes=frozenset(
+                        each.get("name", "").upper()
+                        for each in (() if takes is None else takes)
+                    ),
                 )
             )
         return found

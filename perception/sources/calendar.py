@@ -72,6 +72,22 @@ SCHEMA: Mapping[str, Any] = {
             "maximum": 400,
             "default": 120,
         },
+        "write_to": {
+            "type": "string",
+            "title": "Calendar that tools write to",
+            "description": "Its name, or its address on the same server. Where none is "
+            "given: the first one that takes what is written.",
+            "maxLength": 2000,
+            "default": "",
+        },
+        "organizer": {
+            "type": "string",
+            "title": "Address that tools invite as",
+            "description": "Many servers invite only for whom the calendar belongs to. "
+            "Where none is given: the seller of the account.",
+            "maxLength": 320,
+            "default": "",
+        },
     },
     "required": ["url"],
     "additionalProperties": False,
@@ -79,7 +95,7 @@ SCHEMA: Mapping[str, Any] = {
 
 
 class Calendar:
-    """Calendars of a CalDAV server. Nothing is written, nobody is invited."""
+    """Calendars of a CalDAV server. Reading them writes nothing and invites nobody."""
 
     kind = "calendar"
     title = "Calendar (CalDAV)"

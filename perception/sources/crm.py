@@ -8,6 +8,8 @@ from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+import orjson
+
 from perception.egress import Answer
 from perception.models import Opportunity
 from perception.sources.base import (
@@ -54,6 +56,32 @@ COMMON: Mapping[str, Any] = {
         "default": 1,
     },
 }
+
+
+# What tools of the house write ends with this and a key: it is no news.
+MARK = "[autonomy "
+# What tools that write into the vendors' CRMs are configured with besides.
+STAGE_TO: Mapping[str, Any] = {
+    "type": "object",
+    "title": "Stages, when they are set",
+    "description": "What a stage here becomes there, where that is not the first one "
+    "that counts as it.",
+    "propertyNames": STAGE,
+    "additionalProperties": {"type": "string", "minLength": 1, "maxLength": 100},
+    "default": {},
+}
+
+
+def fields_to(pattern: str) -> Mapping[str, Any]:
+    """Which fields tools may set, besides those that the vendor itself has."""
+    return {
+        "type": "object",
+        "title": "Fields, when they are set",
+        "description": "What a field is called there: discount, for example, or one "
+        "that has no usual name. No other field is ever set.",
+        "additionalProperties": {"type": "string", "pattern": pattern},
+        "default": {},
+    }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -180,9 +208,17 @@ def rows_in(body: Any, name: str, who: str) -> list[dict[str, Any]]:
     return found
 
 
-def refuses(who: str, said: str) -> SourceRefuses:
+def refuses(who: str, said: str, status: int | None = None) -> SourceRefuses:
     """What a person reads of a request that will not be taken as it is."""
-    return SourceRefuses(f"{who} refuses: {said[:200]}")
+    return SourceRefuses(f"{who} refuses: {said[:200]}", status=status)
+
+
+def spoken(answer: Answer) -> Any:
+    """The JSON of a refusal; None where it is none."""
+    try:
+        return orjson.loads(answer.body)
+    except (orjson.JSONDecodeError, RecursionError):
+        return None
 
 
 def later(answer: Answer, *, now: datetime, otherwise: float) -> datetime:

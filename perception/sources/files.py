@@ -92,7 +92,7 @@ class Files:
                 state = before.get(name)
                 after[name] = _file(folder, name, state, page) or state
         files = {name: state for name, state in after.items() if state}
-        said = f"{len(after)} files, {page.taken} rows"
+        said = f"{_many(len(after), 'file')}, {_many(page.taken, 'row')}"
         wire.tell(f"Read folder {config['folder'] or '.'}", said, since=began)
         return Found(
             cursor={"files": files},
@@ -293,3 +293,7 @@ def _typed(type_: str, name: str, cell: str) -> Any:
         return float(cell) if wanted == "number" else text(cell)
     except ValueError:
         return text(cell)
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -7,8 +7,11 @@ from typing import Any
 from perception.sources.base import Asked, Deal, Found, Met, Reach, Sighted, Wire
 from perception.sources.crm import (
     COMMON,
+    MARK,
+    STAGE_TO,
     Walk,
     amount_of,
+    fields_to,
     orphan,
     stage_of,
     unplaced,
@@ -44,7 +47,7 @@ class HubSpot:
     kind = "hubspot"
     title = "HubSpot"
     reach = Reach.WHOLE
-    secret = "The access token of a private app that may read what is read."  # noqa: S105
+    secret = "The access token of a private app that may read, and set, what it is for."  # noqa: S105
     schema: Mapping[str, Any] = {
         "title": "HubSpot",
         "type": "object",
@@ -75,6 +78,16 @@ class HubSpot:
                 "default": list(OBJECTS),
             },
             **COMMON,
+            "stage_to": STAGE_TO,
+            "fields": fields_to("^[a-z0-9_]{1,100}$"),
+            "key": {
+                "type": "string",
+                "title": "Key of what is made",
+                "description": "A property of notes and of tasks, with unique values, "
+                "that tools keep the key of their act in; none: it is in the text.",
+                "pattern": "^[a-z0-9_]{0,100}$",
+                "default": "",
+            },
         },
     }
 
@@ -164,6 +177,7 @@ def _notes(at: Walk, there: Portal, rows: Sequence[Row], after: str) -> Found:
         )
         for row in rows
         if (account := accounts.get(str(row["id"])))
+        and MARK not in str(row["properties"].get("hs_note_body"))
     ]
     return at.page(after=after, interactions=met)
 

@@ -8,7 +8,7 @@ import orjson
 
 from perception.egress import Answer
 from perception.sources.base import Asked, SourceFailed, SourceRefuses, Wire
-from perception.sources.crm import later, needed, refuses, rows_in
+from perception.sources.crm import later, needed, refuses, rows_in, spoken
 from perception.sources.reading import NAME, line, place
 from perception.sources.web import fetch, parsed
 
@@ -19,6 +19,10 @@ CHANGED = "hs_lastmodifieddate"
 PRIMARY = 5
 # What each policy of limits has as its window, where no Retry-After says it.
 WINDOWS = {"SECONDLY": 1.0, "TEN_SECONDLY_ROLLING": 10.0, "DAILY": 3600.0}
+# What says in words, or by a time to come back, that nothing was done.
+REFUSALS = (400, 401, 403, 404, 409, 423, 429, 477)
+# Locks last two seconds.
+LOCKED = 2.0
 Row = Mapping[str, Any]
 
 
@@ -94,35 +98,53 @@ class Portal:
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         """A question: HubSpot takes them as POST."""
+        return self.ask("POST", path, body)[1]
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        fine: Sequence[int] = (200, 207),
+    ) -> tuple[int, Any]:
+        """One request: the status that is fine, and the JSON that came, if any."""
         url = f"{self.root}/{path}"
         answer = fetch(
             self.wire,
-            "POST",
+            method,
             url,
             now=self.now,
             headers=self._shown,
-            body=orjson.dumps(body),
-            fine=(200, 207, 400, 401, 403, 429),
+            body=None if body is None else orjson.dumps(body),
+            fine=(*fine, *REFUSALS),
         )
-        if answer.status >= 400:
-            raise _refusal(answer, url, self.now)
-        return parsed(answer, url)
+        if answer.status not in fine:
+            raise _refusal(answer, self.now)
+        return answer.status, parsed(answer, url) if answer.body else None
 
 
-def _refusal(answer: Answer, url: str, now: datetime) -> SourceFailed:
-    said = parsed(answer, url)
+def _refusal(answer: Answer, now: datetime) -> SourceFailed:
+    """What it says against it; its status counts, whatever form the words have."""
+    said, status = spoken(answer), answer.status
     message = line(place(said, "message"))
-    match answer.status:
-        case 429:
-            policy = line(place(said, "policyName"), 50) or "of its own"
-            until = later(answer, now=now, otherwise=WINDOWS.get(policy, 10.0))
-            return SourceFailed(f"{WHO} is at its limit {policy}.", until=until)
-        case 401:
-            return SourceRefuses(f"{WHO} does not accept the secret.")
-        case 403:
-            return SourceRefuses(f"{WHO} does not let the app read this: {message}")
-        case _:
-            return refuses(WHO, message)
+    words = {
+        401: f"{WHO} does not accept the secret.",
+        403: f"{WHO} does not let the app do this: {message}",
+        404: f"{WHO} has no such thing: {message}",
+    }
+    if status in (423, 477):
+        until = later(answer, now=now, otherwise=LOCKED)
+        busy = f"{WHO} is busy with this account."
+        return SourceFailed(busy, until=until, status=status)
+    if status == 429:
+        policy = line(place(said, "policyName"), 50) or "of its own"
+        until = later(answer, now=now, otherwise=WINDOWS.get(policy, 10.0))
+        limit = f"{WHO} is at its limit {policy}."
+        return SourceFailed(limit, until=until, status=status)
+    if status in words:
+        return SourceRefuses(words[status], status=status)
+    return refuses(WHO, message, status)
 
 
 def _primary(to: Any) -> str:

@@ -11,8 +11,9 @@ from typing import Any
 from imapclient import IMAPClient
 from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
 
-from perception.egress import Line, dial
+from perception.egress import dial
 from perception.errors import EgressFailed, EgressRefused
+from perception.lines import Line
 from perception.sources.base import SourceBarred, SourceFailed, SourceRefuses, Wire
 from perception.sources.mails import BROKEN
 

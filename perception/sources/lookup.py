@@ -11,7 +11,7 @@ from perception.sources.web import URL
 
 HERE = "{account}"
 # Behind the host: which machine is asked, no account says.
-ADDRESS = r"^https?://[^/?#{}]+[/?][^#]*\{account\}"
+ADDRESS = r"^https?://[^\s/?#{}@\\]+[/?][^#]*\{account\}"
 
 SCHEMA: Mapping[str, Any] = {
     **http.SCHEMA,

@@ -70,6 +70,18 @@ SCHEMA: Mapping[str, Any] = {
             "items": FOLDER,
             "maxItems": 20,
         },
+        "drafts": {
+            **FOLDER,
+            "title": "Folder of drafts",
+            "description": "Where the server does not say which it is. Made if missing.",
+            "default": "Drafts",
+        },
+        "from": {
+            "type": "string",
+            "title": "Address that drafts are from",
+            "description": "Left out: the user, where that is an address.",
+            "maxLength": 254,
+        },
         "own": {
             "type": "array",
             "title": "Our own addresses and domains",

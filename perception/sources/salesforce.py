@@ -1,7 +1,7 @@
 """Salesforce: opportunities, accounts and tasks, by SOQL. Held to its documented shapes."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from perception.sources.base import (
@@ -16,8 +16,11 @@ from perception.sources.base import (
 )
 from perception.sources.crm import (
     COMMON,
+    MARK,
+    STAGE_TO,
     Walk,
     amount_of,
+    fields_to,
     orphan,
     stage_of,
     unplaced,
@@ -55,6 +58,8 @@ FIELDS = {
     "Account": ("Type",),
     "Task": ("Subject", "Description", "Status", "IsClosed", "CreatedDate"),
 }  # fmt: skip
+# Salesforce itself may come back to what was just made.
+UNTOUCHED = timedelta(minutes=1)
 FIELD = "^([A-Za-z][A-Za-z0-9_]{0,79})?$"
 
 
@@ -108,6 +113,24 @@ class Salesforce:
                 "default": list(OBJECTS),
             },
             **COMMON,
+            "stage_to": STAGE_TO,
+            "fields": fields_to("^[A-Za-z][A-Za-z0-9_]{0,79}$"),
+            "key": {
+                "type": "string",
+                "title": "Key of what is made",
+                "description": "A field of tasks, external id and unique, that tools keep "
+                "the key of their act in; none: it is in the text.",
+                "pattern": FIELD,
+                "default": "",
+            },
+            "done": {
+                "type": "string",
+                "title": "Status of notes",
+                "description": "A note is a task that is done: what that status is called.",
+                "minLength": 1,
+                "maxLength": 40,
+                "default": "Completed",
+            },
         },
     }
 
@@ -207,7 +230,7 @@ def _tasks(at: Walk, org: Org, rows: Sequence[Row], after: str) -> Found:
     signals, met = [], []
     for row in rows:
         account = _account(row, org, "Account.")
-        if not account:
+        if not account or _is_ours(row):
             continue
         if row.get("IsClosed") is True:
             met.append(
@@ -227,6 +250,13 @@ def _tasks(at: Walk, org: Org, rows: Sequence[Row], after: str) -> Found:
         told |= {"field": "Status", "to": status}
         signals.append(_sighted("task", org, row, account, told, (status,)))
     return at.page(after=after, signals=signals, interactions=met)
+
+
+def _is_ours(row: Row) -> bool:
+    """Whether a tool of the house made it, and nobody has touched it since."""
+    made = moment_of(row.get("CreatedDate"))
+    is_marked = MARK in str(row.get("Description"))
+    return is_marked and made is not None and _moved(row) - made < UNTOUCHED
 
 
 def _account(row: Row, org: Org, path: str) -> str:

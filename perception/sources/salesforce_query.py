@@ -1,6 +1,6 @@
 """How Salesforce is spoken to: a login that is renewed once, SOQL, and its limits."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +10,7 @@ import orjson
 
 from perception.egress import Answer
 from perception.sources.base import Asked, SourceFailed, SourceRefuses, Wire
-from perception.sources.crm import later, needed, refuses, rows_in
+from perception.sources.crm import later, needed, refuses, rows_in, spoken
 from perception.sources.reading import line, place
 from perception.sources.web import beside, fetch, parsed
 
@@ -21,6 +21,8 @@ BATCH = 200
 # The calls of a day are used up: they come back bit by bit.
 USED_UP = 3600.0
 BUSY = 60.0
+# What says in words that nothing was done.
+REFUSALS = (400, 401, 403, 404)
 Row = Mapping[str, Any]
 
 
@@ -56,26 +58,69 @@ class Org:
 
     def _get(self, url: str) -> Any:
         """An answer; where the session has ended, after one more login."""
-        if not self._token:
-            self._log_in()
-        answer = self._once(url)
-        if answer.status == 401:
-            self._log_in()
-            answer = self._once(url)
-        if answer.status != 200:
-            raise _refusal(answer, url, self.now)
-        return parsed(answer, url)
+        shown = {"Sforce-Query-Options": f"batchSize={BATCH}"}
+        return parsed(self._tried("GET", url, shown), url)
 
-    def _once(self, url: str) -> Answer:
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        shown: Mapping[str, str] | None = None,
+        fine: Sequence[int] = (200,),
+    ) -> tuple[int, Any]:
+        """One request: the status that is fine, and the JSON that came, if any."""
+        url = f"{self.root}/services/data/v{self.config['version']}/{path}"
+        written = None if body is None else orjson.dumps(body)
+        answer = self._tried(method, url, shown or {}, written, fine)
+        return answer.status, parsed(answer, url) if answer.body else None
+
+    def _tried(
+        self,
+        method: str,
+        url: str,
+        shown: Mapping[str, str],
+        body: bytes | None = None,
+        fine: Sequence[int] = (200,),
+    ) -> Answer:
+        """A session that has ended did nothing: after one more login, it is asked again."""
+        if not self._token:
+            self.log_in()
+        answer = self._once(method, url, shown, body, fine)
+        if answer.status == 401:
+            self.log_in()
+            answer = self._once(method, url, shown, body, fine)
+        if answer.status not in fine:
+            raise _refusal(answer, self.now)
+        return answer
+
+    def _once(
+        self,
+        method: str,
+        url: str,
+        shown: Mapping[str, str],
+        body: bytes | None,
+        fine: Sequence[int],
+    ) -> Answer:
         headers = {
             "Authorization": f"Bearer {self._token}",
             "Accept": "application/json",
-            "Sforce-Query-Options": f"batchSize={BATCH}",
+            **({} if body is None else {"Content-Type": "application/json"}),
+            **shown,
         }
-        fine = (200, 400, 401, 403, 404)
-        return fetch(self.wire, "GET", url, now=self.now, headers=headers, fine=fine)
+        return fetch(
+            self.wire,
+            method,
+            url,
+            now=self.now,
+            headers=headers,
+            body=body,
+            fine=(*fine, *REFUSALS),
+        )
 
-    def _log_in(self) -> None:
+    def log_in(self) -> None:
+        """Begin a session."""
         url = f"{self.root}/services/oauth2/token"
         body = urlencode(self.secret).encode()
         headers = {"Content-Type": FORM, "Accept": "application/json"}
@@ -96,7 +141,9 @@ class Org:
         said = parsed(answer, url)
         if answer.status != 200:
             reason = line(place(said, "error_description") or place(said, "error"))
-            raise SourceRefuses(f"{WHO} does not accept the secret: {reason}")
+            raise SourceRefuses(
+                f"{WHO} does not accept the secret: {reason}", status=401
+            )
         token, there = place(said, "access_token"), place(said, "instance_url")
         if not isinstance(token, str) or not token:
             raise SourceFailed(f"{WHO} logs in without a token.")
@@ -127,20 +174,23 @@ def _secret(written: str) -> dict[str, str]:
     return {"grant_type": how, **found}
 
 
-def _refusal(answer: Answer, url: str, now: datetime) -> SourceFailed:
-    said = parsed(answer, url)
+def _refusal(answer: Answer, now: datetime) -> SourceFailed:
+    """What it says against it; its status counts, whatever form the words have."""
+    said, status = spoken(answer), answer.status
     code, message = line(place(said, "0.errorCode")), line(place(said, "0.message"))
     if code == "REQUEST_LIMIT_EXCEEDED":
         until = later(answer, now=now, otherwise=USED_UP)
-        return SourceFailed(f"{WHO} has no calls left: {message}", until=until)
+        used_up = f"{WHO} has no calls left: {message}"
+        return SourceFailed(used_up, until=until, status=status)
     if code in ("SERVER_UNAVAILABLE", "UNABLE_TO_LOCK_ROW", "QUERY_TIMEOUT"):
         until = later(answer, now=now, otherwise=BUSY)
-        return SourceFailed(f"{WHO} is busy: {code}.", until=until)
+        return SourceFailed(f"{WHO} is busy: {code}.", until=until, status=status)
     if code == "INVALID_QUERY_LOCATOR":
         return Forgotten(f"{WHO} no longer knows the next records.")
-    if answer.status == 401:
-        return SourceRefuses(f"{WHO} ends every session at once: {code}.")
-    return refuses(WHO, f"{code}: {message}")
+    if status == 401:
+        ended = f"{WHO} ends every session at once: {code}."
+        return SourceRefuses(ended, status=status)
+    return refuses(WHO, f"{code}: {message}", status)
 
 
 def _host(url: str) -> str:

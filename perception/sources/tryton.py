@@ -17,6 +17,7 @@ from perception.sources.base import (
 )
 from perception.sources.crm import (
     COMMON,
+    MARK,
     Walk,
     amount_of,
     orphan,
@@ -41,6 +42,13 @@ STAGES = {
     "cancelled": "closed_lost",
 }
 FACTS = ("state", "amount", "end_date")
+# A task that the house made is no news until somebody works on it.
+NOT_OURS = [
+    "OR",
+    ["write_date", "!=", None],
+    ["comment", "=", None],
+    ["comment", "not like", f"%{MARK}%"],
+]
 
 
 class Tryton:
@@ -85,6 +93,18 @@ class Tryton:
                 "minItems": 1,
                 "uniqueItems": True,
                 "default": list(OBJECTS),
+            },
+            "fields": {
+                "type": "object",
+                "title": "Fields that tools may set",
+                "description": "What a field of a deal is called here, and there: "
+                '{"discount": "name_of_the_field"}. Amount and close date are known.',
+                "propertyNames": {"pattern": "^[a-z][a-z0-9_]{0,62}$"},
+                "additionalProperties": {
+                    "type": "string",
+                    "pattern": "^[a-z][a-z0-9_]{0,62}$",
+                },
+                "default": {},
             },
             **COMMON,
         },
@@ -188,7 +208,7 @@ def _parties(at: Walk, there: Server) -> Found:
 def _tasks(at: Walk, there: Server) -> Found:
     party = f"party.{there.config['account']}"
     fields = ["name", "status.name", "progress", party, f"parent.{party}", *WHEN]
-    domain = [_next(at), _since(at.telling), ["type", "=", "task"]]
+    domain = [_next(at), _since(at.telling), ["type", "=", "task"], NOT_OURS]
     rows = there.search("project.work", domain, fields, most=PAGE)
     skipped = Notes()
     signals = []
@@ -209,7 +229,9 @@ def _tasks(at: Walk, there: Server) -> Found:
 
 
 def _notes(at: Walk, there: Server, model: str, path: str) -> Found:
-    """Notes on the next so many objects: who may not administer has to name them."""
+    """Notes on the next so many objects: who may not administer has to name them.
+    What the house wrote itself is no interaction.
+    """
     fields = [f"{path}{there.config['account']}"]
     hooks = there.search(model, [_next(at)], fields, most=HOOKS)
     accounts = {
@@ -226,6 +248,7 @@ def _notes(at: Walk, there: Server, model: str, path: str) -> Found:
             _met(row, account)
             for row in rows
             if (account := accounts.get(str(row.get("resource")), ""))
+            and MARK not in str(row.get("message"))
         ]
         full = len(rows) == NOTES and rows[-1]["id"] > last
         last = rows[-1]["id"] if rows else 0

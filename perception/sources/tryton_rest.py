@@ -62,6 +62,34 @@ class Server:
         }
         return self._rows("POST", "ir.note/search_read", body=orjson.dumps(body))
 
+    def make(self, model: str, values: Mapping[str, Any]) -> None:
+        """Create one row."""
+        self._ask("POST", model, body=_bytes(values))
+
+    def change(self, model: str, id_: int, values: Mapping[str, Any]) -> None:
+        """Write into one row. Nothing can be asked to hold meanwhile."""
+        self._ask("PUT", f"{model}/{id_}", body=_bytes(values))
+
+    def press(self, model: str, id_: int, button: str) -> None:
+        """Press a button of one row, where its state and the user's rights allow it."""
+        self._ask("POST", f"{model}/{id_}/{button}", body=b"{}")
+
+    def remove(self, model: str, id_: int) -> None:
+        """Delete one row; it is fine where it is gone."""
+        self._ask("DELETE", f"{model}/{id_}", fine=(200, 204, 400, 404))
+
+    def types(self, model: str, fields: Sequence[str]) -> dict[str, str]:
+        """The types of those fields that there are."""
+        body = _bytes({"fields_names": list(fields)})
+        found = _json(self._ask("POST", f"{model}/fields_get", body=body))
+        if not isinstance(found, dict):
+            raise SourceFailed(f"{WHO} did not tell its fields.")
+        return {name: line(place(found, f"{name}.type")) for name in found}
+
+    def has(self, model: str) -> bool:
+        """Whether a module brings this model."""
+        return bool(self.search("ir.model", [["name", "=", model]], ["name"], most=1))
+
     def account(self, row: Row, path: str) -> str:
         """The external id of the account that a party is."""
         return line(place(row, path + self.config["account"]), NAME)
@@ -74,6 +102,17 @@ class Server:
         at: datetime | None = None,
         body: bytes | None = None,
     ) -> list[Row]:
+        return _read(self._ask(method, path, at=at, body=body))
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        at: datetime | None = None,
+        body: bytes | None = None,
+        fine: Sequence[int] = (200, 204, 400),
+    ) -> Answer:
         headers = {**self._shown, "Content-Type": "application/json"}
         context: dict[str, Any] = {} if at is None else {"_datetime": stamp(at)}
         if self.config["company"]:
@@ -87,11 +126,11 @@ class Server:
             now=self.now,
             headers=headers,
             body=body,
-            fine=(200, 400),
+            fine=fine,
         )
         if answer.status == 400:
             raise refuses(WHO, _reason(answer))
-        return _read(answer)
+        return answer
 
 
 def stamp(at: datetime) -> dict[str, Any]:
@@ -102,6 +141,22 @@ def stamp(at: datetime) -> dict[str, Any]:
 
 def _encoded(value: Any) -> str:
     return urlsafe_b64encode(orjson.dumps(value)).decode()
+
+
+def _bytes(values: Mapping[str, Any]) -> bytes:
+    return orjson.dumps(values, default=_tagged, option=orjson.OPT_PASSTHROUGH_DATETIME)
+
+
+def _tagged(value: Any) -> dict[str, Any]:
+    """What JSON has no word for, as Tryton writes it."""
+    if isinstance(value, Decimal):
+        return {"__class__": "Decimal", "decimal": str(value)}
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return {
+            "__class__": "date",
+            **{name: getattr(value, name) for name in PARTS[:3]},
+        }
+    raise TypeError
 
 
 def _value(found: dict[str, Any]) -> Any:
@@ -116,11 +171,15 @@ def _value(found: dict[str, Any]) -> Any:
             return found
 
 
-def _read(answer: Answer) -> list[Row]:
+def _json(answer: Answer) -> Any:
     try:
-        rows = json.loads(answer.body, object_hook=_value)
+        return json.loads(answer.body, object_hook=_value)
     except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError):
         raise SourceFailed(f"{WHO} did not answer in its own JSON.") from None
+
+
+def _read(answer: Answer) -> list[Row]:
+    rows = _json(answer)
     if not isinstance(rows, list) or not all(
         isinstance(row, dict) and isinstance(row.get("id"), int) for row in rows
     ):

@@ -23,10 +23,12 @@ REFUSED = {
     410: "has nothing at this address any more",
 }
 
+# Nobody's name or password stands in it: secrets are kept apart, and sealed.
+PLAIN_URL = r"^https?://[^\s/?#@\\]+([/?#]|$)"
 URL: Mapping[str, Any] = {
     "type": "string",
     "title": "Address",
-    "pattern": "^https?://",
+    "pattern": PLAIN_URL,
     "maxLength": 2000,
 }
 AUTH: Mapping[str, Any] = {
@@ -86,7 +88,9 @@ def fetch(
         return answer
     there = urlsplit(url).netloc
     if answer.status in REFUSED:
-        raise SourceRefuses(f"{there} {REFUSED[answer.status]} ({answer.status}).")
+        raise SourceRefuses(
+            f"{there} {REFUSED[answer.status]} ({answer.status}).", status=answer.status
+        )
     if 300 <= answer.status < 400:
         raise SourceFailed(
             f"{there} sends elsewhere ({answer.status}): configure the address itself."

@@ -232,3 +232,19 @@ def test_a_longer_list_takes_no_more_questions(desk: Desk) -> None:
                 assert look(desk, Role.ADMIN)
         counts.append(len(seen))
     assert counts[0] == counts[1]
+
+
+def test_what_is_held_back_is_shown_until_it_goes_out(desk: Desk) -> None:
+    """A5, X4: it can be pulled back until then; afterwards it is no longer in the list."""
+    intent = desk.propose("create_internal_note")
+    leaves = now() + timedelta(minutes=5)
+    with tenant_scope(desk.tenant):
+        Intent.objects.filter(pk=intent.pk).update(due_at=leaves)
+        for role, seen in ((Role.SELLER, True), (Role.APPROVER, False)):
+            caller = desk.house.caller(role)
+            rows: Any = feed.inbox(caller, now=now()).order_by("-id")
+            held = [each for each in shown(rows, caller) if each["kind"] == "held"]
+            assert [each["undo_until"] for each in held] == ([leaves] if seen else [])
+        caller = desk.house.caller(Role.SELLER)
+        late: Any = feed.inbox(caller, now=leaves).order_by("-id")
+        assert shown(late, caller) == []

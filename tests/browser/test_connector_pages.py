@@ -49,6 +49,7 @@ def test_connectors_fit_a_phone(house: House, page: Page, log_in: LogIn) -> None
         "add/",
         "add/?kind=http",
         "add/?kind=hubspot",
+        "add/?kind=smtp",
         f"{made.pk}/change/",
     ):
         page.goto(f"{HERE}/{path}")

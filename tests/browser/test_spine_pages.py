@@ -155,7 +155,7 @@ def test_an_admin_adds_a_tool_a_connector_and_slows_a_trigger(
     expect(page.get_by_text("changed here")).to_be_visible()
     page.goto("/admin/perception/connector/")
     page.get_by_role("link", name="Add a connector").click()
-    page.get_by_role("link", name="Webhook").click()
+    page.get_by_role("link", name="Webhook The system").click()
     page.get_by_label("Name").fill("CRM")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text(re.compile("shown only once: whsec_"))).to_be_visible()

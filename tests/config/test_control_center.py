@@ -30,8 +30,9 @@ LISTS = (
     "autonomy/killswitch", "autonomy/bundle", "autonomy/policydata",
     "autonomy/profile", "autonomy/simulation", "autonomy/intent", "autonomy/verdict",
     "autonomy/execution", "autonomy/permit", "autonomy/receipt", "autonomy/run",
-    "autonomy/approval", "autonomy/tool", "autonomy/triggerrow",
-    "autonomy/decisionbudget",
+    "autonomy/approval", "autonomy/tool", "autonomy/triggerrow", "autonomy/effect",
+    "autonomy/decisionbudget", "autonomy/objective", "autonomy/sloalert",
+    "autonomy/undo", "autonomy/sweep", "autonomy/replay",
 )  # fmt: skip
 BEAT = "django_celery_beat"
 HOUSE_WIDE = ("perception/person", f"{BEAT}/periodictask", f"{BEAT}/intervalschedule")

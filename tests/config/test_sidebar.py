@@ -11,7 +11,9 @@ def test_an_approver_comes_to_what_they_decide_and_no_further(house: House) -> N
     """H1: the pages follow the doors of the API."""
     client = member(house, Role.APPROVER)
     page = client.get("/admin/").content.decode()
-    decided = ("autonomy/approval", "autonomy/execution")
+    decided = (
+        "autonomy/approval", "autonomy/execution", "autonomy/undo", "autonomy/sweep",
+    )  # fmt: skip
     for path in LISTS:
         expected = 200 if path in decided else 403
         assert client.get(f"/admin/{path}/").status_code == expected, path

@@ -22,6 +22,7 @@ COMMANDS = {
     ],
     "reconcile": [],
     "parked": ["list", "retry"],
+    "replay": ["--intent", "--reason", "--commit"],
     "policy": ["test", "simulate", "activate", "rollback"],
 }
 
@@ -83,6 +84,8 @@ ROUTES = {
     "approvals/bulk/": ["POST"],
     "executions/": ["GET"],
     "executions/{id}/": ["GET"],
+    "executions/{id}/replay/": ["POST"],
+    "executions/{id}/undo/": ["POST"],
     "feed/next/": ["GET"],
     "feed/autopilot/": ["GET"],
     "feed/inbox/": ["GET"],

@@ -10,6 +10,7 @@ from ledger.models import Entry
 from ledger.scope import tenant_scope
 from perception import connectors
 from perception.models import Connector
+from perception.outlets.registry import OUTLETS
 from perception.rules.roles import Role
 from perception.sources.registry import SOURCES
 from tests.conftest import House
@@ -55,7 +56,7 @@ def test_every_kind_says_what_a_form_has_to_ask(house: House) -> None:
     """U2, P9: title, schema and what the secret is, of every kind there is."""
     answer = house.client(Role.AUDITOR).send("GET", "connectors/kinds/")
     found = {each["kind"]: each for each in answer.json()["results"]}
-    assert set(found) == set(Connector.Kind.values) == {"webhook", *SOURCES}
+    assert set(found) == set(Connector.Kind.values) == {"webhook", *SOURCES, *OUTLETS}
     for each in found.values():
         assert each["title"]
         Draft202012Validator.check_schema(each["schema"])

@@ -51,7 +51,10 @@ class Command(BaseCommand):
     ) -> list[Run]:
         if not options["all"]:
             if options["id"] in [each.id for each in given_up]:
-                raise CommandError("This intent has ended as FAILED: propose it anew.")
+                raise CommandError(
+                    "This intent has ended as FAILED: `replay --intent` with --commit "
+                    "goes through it again."
+                )
             found = [run for run in found if run.id == options["id"]]
             if not found:
                 raise CommandError("No parked run has this id. `parked list` has all.")

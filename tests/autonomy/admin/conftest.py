@@ -9,13 +9,37 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from autonomy import policies, profiles, registry, simulate, steering, switchboard
+from autonomy import (
+    alerts,
+    policies,
+    profiles,
+    registry,
+    service,
+    simulate,
+    steering,
+    switchboard,
+)
 from autonomy.execute import start
-from autonomy.models import Activation, Intent, Run, Simulation, Tool
+from autonomy.models import (
+    Activation,
+    Execution,
+    Intent,
+    Replay,
+    Run,
+    Simulation,
+    SloAlert,
+    Sweep,
+    Tool,
+)
+from autonomy.perform import perform
 from autonomy.policy import shipped
+from autonomy.replay import Wanted, rehearse
+from autonomy.rules.answers import Meaning, Said
 from autonomy.rules.switches import Scope
+from autonomy.sweep import request as sweep
 from autonomy.tools.binding import add_tool
 from ledger.models import Entry
+from ledger.record import Actor
 from ledger.rules.kinds import Kind
 from ledger.scope import tenant_scope
 from perception.members import person_acting
@@ -89,6 +113,7 @@ def fill(desk: Desk) -> None:
     with tenant_scope(desk.tenant):
         for intent in Intent.objects.filter(status="APPROVED"):
             start(intent.id)
+    undone(desk)
     desk.mode("APPROVAL", action_type="send_email")
     desk.mode("ASSIST", account=desk.account.id)
     with tenant_scope(desk.tenant):
@@ -112,12 +137,40 @@ def fill(desk: Desk) -> None:
         offered = profiles.install("send_follow_up_email", hold_seconds=60, now=now)
         profiles.sign(offered, by=by, now=now)
     parked(desk)
-    tool(desk)
+    alert(desk, tool(desk).key)
+    replayed(desk)
     simulated(desk)
     switch = press(desk, Scope.ACTION_TYPE, "send_email", "A wrong template.")
     with tenant_scope(desk.tenant):
         switchboard.release(switch.id, "The template is mended.", by=person_acting(by))
     press(desk, Scope.ACCOUNT, str(desk.account.id), "They asked us to wait.")
+
+
+def undone(desk: Desk) -> Sweep:
+    """An act that was done, and is to be taken back with all that came after it."""
+    intent = desk.propose("create_internal_note")
+    assert perform(intent.id, tenant=desk.tenant) == "SUCCEEDED"
+    by = desk.house.members[Role.ADMIN].id
+    person = Actor(type="person", id=str(by))
+    with tenant_scope(desk.tenant):
+        since = Execution.objects.get(intent=intent).started_at
+        return sweep(
+            since,
+            account=None,
+            only_automatic=True,
+            reason="To see it go.",
+            by=person,
+            member=by,
+        )
+
+
+def replayed(desk: Desk) -> Replay:
+    """An act that was gone through again, dry."""
+    by = desk.house.members[Role.ADMIN].id
+    person = Actor(type="person", id=str(by))
+    wanted = Wanted(reason="To see what differs.", by=person, member=by)
+    with tenant_scope(desk.tenant):
+        return rehearse(Execution.objects.latest("id").intent_id, wanted)
 
 
 def simulated(desk: Desk) -> Simulation:
@@ -168,6 +221,18 @@ def tool(desk: Desk, key: str = "gift-shop") -> Tool:
     }
     with tenant_scope(desk.tenant):
         return add_tool(given, by=desk.admin, now=timezone.now())
+
+
+def alert(desk: Desk, key: str) -> SloAlert:
+    """A tool that was called in vain, and the alert that opened."""
+    now = timezone.now()
+    with tenant_scope(desk.tenant):
+        said = Said(meaning=Meaning.AMBIGUOUS, detail="", status=500)
+        for _ in range(10):
+            service.count(key, said, 20.0, now)
+    alerts.watch(now=now)
+    with tenant_scope(desk.tenant):
+        return SloAlert.objects.get(tool=key)
 
 
 @pytest.fixture

@@ -14,8 +14,11 @@ from perception import connectors, guards, interactions
 from perception.accounts import add_account
 from perception.admin.connector_words import kinds
 from perception.models import Connector, Delivery, Signal
+from perception.outlets.registry import OUTLETS
+from perception.rules.acting import may_act
 from perception.rules.roles import Role
 from perception.sources.base import Met
+from perception.sources.registry import SOURCES
 from tests.autonomy.admin.conftest import member
 from tests.autonomy.conftest import Desk
 from tests.conftest import House
@@ -51,7 +54,9 @@ def test_every_kind_has_a_form_with_its_fields(admin: Client, kind: str) -> None
     """P9: whatever a schema says, its page can be shown."""
     page = admin.get(f"{HERE}/add/?kind={kind}").content.decode()
     assert 'id="id_name"' in page
-    assert ("What is read" in page) == (kind != "webhook")
+    assert ("What is read" in page) == (kind in SOURCES)
+    assert ("Where it leads" in page) == (kind in OUTLETS)
+    assert ("Tools act through it" in page) == may_act(kind)
 
 
 def test_a_source_is_made_changed_and_keeps_its_secret(
@@ -60,7 +65,15 @@ def test_a_source_is_made_changed_and_keeps_its_secret(
     """P9, U2: only what differs from what is there by itself is kept."""
     assert "RSS, Atom" in admin.get(f"{HERE}/add/").content.decode()
     for wrong, said in (
-        ({"config_url": "ftp://x"}, "does not match"),
+        ({"config_url": "ftp://x"}, "holds no user and no password"),
+        (
+            {"config_url": "http://me:pw@x.example/feed"},
+            "holds no user and no password",
+        ),
+        (
+            {"config_url": "http://x.example\\@y.example"},
+            "holds no user and no password",
+        ),
         ({"config_account": "", "config_names": ""}, "Give account or names."),
         ({"config_names": '{"a": '}, "Line 1, column"),
         ({"config_names": "[]"}, "It has to begin with {"),

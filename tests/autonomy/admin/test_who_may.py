@@ -14,6 +14,7 @@ from autonomy.models import (
     Approval,
     Budget,
     Bundle,
+    Effect,
     Execution,
     Intent,
     KillSwitch,
@@ -23,9 +24,13 @@ from autonomy.models import (
     PolicyData,
     Profile,
     Receipt,
+    Replay,
     Run,
     Simulation,
+    SloAlert,
+    Sweep,
     Tool,
+    Undo,
     Verdict,
 )
 from autonomy.rules.switches import Scope
@@ -34,6 +39,7 @@ from ledger.scope import tenant_scope
 from perception.accounts import add_account
 from perception.rules.roles import Role
 from tests.autonomy.admin.conftest import (
+    alert,
     fill,
     member,
     narrower,
@@ -46,12 +52,13 @@ from tests.autonomy.conftest import Desk
 
 MODELS = (
     Mode, OptIn, Budget, KillSwitch, Bundle, PolicyData, Profile, Simulation, Intent,
-    Verdict, Execution, Permit, Receipt, Run, Approval, Tool,
+    Verdict, Execution, Permit, Receipt, Run, Replay, Approval, Tool, SloAlert,
+    Effect, Undo, Sweep,
 )  # fmt: skip
-WHOLE = ("actionrow", "triggerrow", "decisionbudget")
+WHOLE = ("actionrow", "triggerrow", "decisionbudget", "objective")
 LISTS = (*(str(model._meta.model_name) for model in MODELS), *WHOLE)
 # What approvers come to as well: what they decide, and the acts that are in doubt.
-DECIDED = ("approval", "execution")
+DECIDED = ("approval", "execution", "undo", "sweep")
 ADDS = (
     "mode", "optin", "budget", "actionrow", "killswitch", "bundle", "policydata",
     "simulation", "tool",
@@ -71,6 +78,12 @@ DOORS = (
     ("approval", Approval, "snooze"),
     ("execution", Execution, "done"),
     ("execution", Execution, "undone"),
+    ("execution", Execution, "replay"),
+    ("execution", Execution, "lookup"),
+    ("execution", Execution, "undo"),
+    ("undo", Undo, "done"),
+    ("undo", Undo, "failed"),
+    ("replay", Replay, "commit"),
     ("tool", Tool, "hold"),
     ("tool", Tool, "reset"),
 )
@@ -199,7 +212,7 @@ def more(desk: Desk, number: int) -> None:
     desk.propose()
     desk.propose("send_email")
     parked(desk)
-    tool(desk, f"shop-{number}")
+    alert(desk, tool(desk, f"shop-{number}").key)
     simulated(desk)
     press(desk, Scope.ACCOUNT, str(account.id), "Wait.")
 

@@ -100,7 +100,7 @@ def test_a_scope_stops_what_it_covers_and_no_more(
     elsewhere = (
         {"account": "other"}
         if scope in ("account", "seller")
-        else {"action_type": "draft_email"}
+        else {"action_type": "create_follow_up_task"}
     )
     free = (
         ("KILL_SWITCH", "BLOCKED") if scope == "connector" else ("ALLOWED", "APPROVED")

@@ -32,6 +32,7 @@ class Integrator:
 
     def __init__(self) -> None:
         self.replies: list[Reply] = [(200, {})]
+        self.body = b"{}"
         self.before: Callable[[], None] = lambda: None
         self.asked: list[tuple[dict[str, str], bytes]] = []
         self.effects: dict[str, int] = {}
@@ -69,9 +70,9 @@ class Integrator:
                 self.send_response(status)
                 for name, value in more.items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", "2")
+                self.send_header("Content-Length", str(len(outer.body)))
                 self.end_headers()
-                self.wfile.write(b"{}")
+                self.wfile.write(outer.body)
 
             def log_message(self, *args: object) -> None:
                 """Nothing."""
@@ -92,7 +93,8 @@ class Integrator:
                 self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
             )
             if status in (0, 200, 500):
-                key = headers["idempotency-key"]
+                named = headers.get("webhook-id", "")
+                key = headers.get("idempotency-key", named)
                 self.effects[key] = self.effects.get(key, 0) + 1
         return status, more
 

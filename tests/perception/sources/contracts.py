@@ -39,8 +39,9 @@ class Shape:
     path: str
     takes: Mapping[str, Any]
     answers: Mapping[int, Mapping[str, Any]]
-    # As the reference shows it.
+    # As the reference shows it, and under which status.
     example: Any
+    shown: int = 200
 
 
 HUBSPOT: Mapping[str, Shape] = {

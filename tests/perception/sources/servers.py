@@ -184,6 +184,8 @@ class Pymap(Imap):
 class Dovecot(Imap):
     """What most mailboxes in the world are kept by."""
 
+    more = ""
+
     def __init__(self, folder: Path) -> None:
         if find() is None:
             pytest.skip("NO DOVECOT HERE: these tests were SKIPPED")
@@ -199,7 +201,7 @@ class Dovecot(Imap):
             os.chown(mails, uid, gid)
         (self.home / "conf").write_text(_DOVECOT.format(
             home=self.home, port=port, secret=SECRET, uid=uid, gid=gid,
-            own="" if os.geteuid() == 0 else _NOT_ROOT.format(user=_user()),
+            more=self.more, own="" if os.geteuid() == 0 else _NOT_ROOT.format(user=_user()),
         ))  # fmt: skip
         super().__init__(port, str(find()), "-F", "-c", self.home / "conf")
 
@@ -226,6 +228,7 @@ mail_location = maildir:{home}/mails/%u
 first_valid_uid = 1
 first_valid_gid = 1
 {own}
+{more}
 passdb {{
   driver = static
   args = password={secret}

@@ -1,7 +1,6 @@
 """P9, at contract level: Salesforce as it documents itself is read by what changed."""
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -14,95 +13,10 @@ from perception.sources.crm import OVERLAP
 from perception.sources.salesforce import Salesforce
 from tests.perception.sources.contracts import SALESFORCE as SHAPES
 from tests.perception.sources.contracts import SALESFORCE_ALWAYS
+from tests.perception.sources.orgs import APP, USED_UP, Org
 from tests.perception.sources.vendors import Vendor, serving
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-APP = {"client_id": "3MVG9", "client_secret": "shown-to-nobody"}
-ENDED = [{"message": "Session expired or invalid", "errorCode": "INVALID_SESSION_ID"}]
-USED_UP = [
-    {"message": "TotalRequests Limit exceeded.", "errorCode": "REQUEST_LIMIT_EXCEEDED"}
-]
-SOQL = re.compile(
-    r"SELECT (?P<fields>[\w., ]+) FROM (?P<noun>\w+) WHERE SystemModstamp >= (?P<since>\S+)"
-    r" ORDER BY SystemModstamp, Id"
-)
-
-
-class Org:
-    """What an org holds, queried as the reference says; sessions end when told to."""
-
-    def __init__(self) -> None:
-        self.rows: list[tuple[str, datetime, dict[str, Any]]] = []
-        self.logins: list[dict[str, str]] = []
-        self.session = ""
-        self.lives = True
-        self.refusal: tuple[int, Any] | None = None
-        self.places: dict[str, list[dict[str, Any]]] = {}
-        self.url = ""
-
-    def add(self, noun: str, at: datetime, **said: Any) -> str:
-        id_ = f"006{len(self.rows):015d}"
-        stamp = at.strftime("%Y-%m-%dT%H:%M:%S.000+0000")
-        attributes = {
-            "type": noun,
-            "url": f"/services/data/v63.0/sobjects/{noun}/{id_}",
-        }
-        row = {"attributes": attributes, "Id": id_, "SystemModstamp": stamp, **said}
-        self.rows.append((noun, at, row))
-        return id_
-
-    def act(self, name: str, path: str, given: Any, headers: Mapping[str, str]) -> Any:
-        if name == "token":
-            return self._log_in(given)
-        if headers.get("Authorization") != f"Bearer {self.session}" or not self.lives:
-            return 401, ENDED
-        if self.refusal:
-            return self.refusal
-        if name == "query":
-            return self._answer(self._found(given["q"]), headers)
-        rows = self.places.pop(path, None)
-        if rows is None:
-            gone = {
-                "message": "invalid query locator",
-                "errorCode": "INVALID_QUERY_LOCATOR",
-            }
-            return 400, [gone]
-        return self._answer(rows, headers)
-
-    def _log_in(self, given: dict[str, str]) -> Any:
-        self.logins.append(given)
-        if given.get("client_secret", APP["client_secret"]) != APP["client_secret"]:
-            return 400, {
-                "error": "invalid_client",
-                "error_description": "invalid client credentials",
-            }
-        self.session = f"00Dx!session-{len(self.logins)}"
-        return 200, {
-            "access_token": self.session,
-            "instance_url": self.url,
-            "token_type": "Bearer",
-            "issued_at": "1278448384422",
-        }
-
-    def _found(self, soql: str) -> list[dict[str, Any]]:
-        asked = SOQL.fullmatch(soql)
-        assert asked is not None, soql
-        since = datetime.fromisoformat(asked["since"])
-        rows = [
-            row for noun, at, row in self.rows if noun == asked["noun"] and at >= since
-        ]
-        return sorted(rows, key=lambda row: (row["SystemModstamp"], row["Id"]))
-
-    def _answer(self, rows: list[dict[str, Any]], headers: Mapping[str, str]) -> Any:
-        size = int(headers["Sforce-Query-Options"].removeprefix("batchSize="))
-        assert size >= 200
-        said: dict[str, Any] = {"totalSize": len(rows), "records": rows[:size]}
-        said["done"] = len(rows) <= size
-        if not said["done"]:
-            place = f"/services/data/v63.0/query/01gD0000002HU6KIAW-{len(self.places)}0"
-            self.places[place] = rows[size:]
-            said["nextRecordsUrl"] = place
-        return 200, said
 
 
 @pytest.fixture

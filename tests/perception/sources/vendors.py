@@ -36,6 +36,10 @@ class Vendor:
     broken: list[str] = field(default_factory=list)
     asked: list[tuple[str, Any]] = field(default_factory=list)
     url: str = ""
+    # Whose answers are lost, after what they tell of has happened.
+    lost: set[str] = field(default_factory=set)
+    # Called before something happens.
+    before: Callable[[str], None] = lambda name: None
 
     def answer(
         self, method: str, target: str, body: bytes, headers: Mapping[str, str]
@@ -50,13 +54,14 @@ class Vendor:
         given = _given(method, parts.query, body, headers)
         self.broken += [f"{name} takes: {each}" for each in faults(shape.takes, given)]
         self.asked.append((name, given))
+        self.before(name)
         status, said = self.act(name, parts.path, given, headers)
         schema = shape.answers.get(status) or self.always.get(status)
         if schema is None:
             self.broken.append(f"{name} never answers {status}")
         else:
             self.broken += [f"{name} {status}: {each}" for each in faults(schema, said)]
-        return status, said
+        return 0 if name in self.lost else status, said
 
     def _named(self, method: str, path: str) -> str:
         fitting = (
@@ -70,6 +75,8 @@ class Vendor:
 def _given(method: str, query: str, body: bytes, headers: Mapping[str, str]) -> Any:
     if method == "GET":
         return {name: values[0] for name, values in parse_qs(query).items()}
+    if not body:
+        return None
     if headers.get("Content-Type") == "application/json":
         return json.loads(body)
     return {name: values[0] for name, values in parse_qs(body.decode()).items()}
@@ -80,16 +87,12 @@ def serving(vendor: Vendor) -> Iterator[Vendor]:
     """The vendor on a free port of this machine."""
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self._answer("GET")
-
-        def do_POST(self) -> None:
-            self._answer("POST")
-
-        def _answer(self, method: str) -> None:
+        def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            status, said = vendor.answer(method, self.path, body, self.headers)
-            sent = json.dumps(said).encode()
+            status, said = vendor.answer(self.command, self.path, body, self.headers)
+            if not status:
+                return
+            sent = b"" if said is None else json.dumps(said).encode()
             self.send_response(status)
             for name, value in vendor.headers.items():
                 self.send_header(name, value)
@@ -97,6 +100,8 @@ def serving(vendor: Vendor) -> Iterator[Vendor]:
             self.send_header("Content-Length", str(len(sent)))
             self.end_headers()
             self.wfile.write(sent)
+
+        do_GET = do_POST = do_PATCH = do_DELETE = answer
 
         def log_message(self, *_: Any) -> None:
             """Nobody listens."""
