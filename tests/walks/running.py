@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ class Running:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as refusal:
             return refusal.code, refusal.read()
-        except OSError:
+        except (OSError, HTTPException):
             return 0, b""
 
     def wait_for(self, condition: Callable[[], bool], seconds: float) -> None:
