@@ -3,7 +3,6 @@
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
-from uuid import UUID
 
 import orjson
 
@@ -26,18 +25,24 @@ SATURATED = 10
 # So much due at once is a crowd.
 CROWD = 500
 
-_PACE = "SELECT autonomy_pace(%s, %s, %s)::text"
+_PACE = """
+SELECT autonomy_pace(a.tenant_id, a.id, %s)::text, a.closed_at IS NOT NULL
+FROM perception_account a WHERE a.tenant_id = %s AND a.id = %s
+"""
 _FIRED = """
 UPDATE autonomy_accountpace SET fired_at = %s, recent = %s::jsonb
 WHERE tenant_id = %s AND account_id = %s AND trigger = %s
 """
-_GATE = "SELECT autonomy_gate(%s, %s, %s, %s, %s)::text"
+_GATE = """
+SELECT autonomy_gate(a.tenant_id, a.id, %s, %s, %s)::text, a.closed_at IS NOT NULL
+FROM perception_account a WHERE a.tenant_id = %s AND a.id = %s
+"""
 _ALLOWED = "SELECT autonomy_admit(%s, %s, %s, %s, %s, %s, %s)"
 
 
 def trigger(held: Held) -> Stage | None:
     """Whether the run's trigger fires; stated either way."""
-    row = _read(_PACE, held.tenant, held.account, held.trigger)
+    row = _read(_PACE, held, held.trigger)
     windows = _windows(held.trigger, row["windows"])
     at = datetime.fromisoformat(row["at"])
     recent = within_hour([datetime.fromisoformat(at) for at in row["recent"]], now=at)
@@ -45,6 +50,7 @@ def trigger(held: Held) -> Stage | None:
         last_fired=_moment(row["fired_at"]),
         account_hour=len(recent),
         tenant_hour=row["tenant_hour"],
+        closed=row["closed"],
     )
     fired = fire(windows, pace, now=at)
     data = {"trigger": held.trigger, "reason": fired.reason}
@@ -69,7 +75,7 @@ def trigger(held: Held) -> Stage | None:
 
 def gate(held: Held) -> Stage | None:
     """The cost gate's verdict, and what follows: a decision, a pause, or an end."""
-    row = _read(_GATE, held.tenant, held.account, held.trigger, held.id, CROWD)
+    row = _read(_GATE, held, held.trigger, held.id, CROWD)
     at = datetime.fromisoformat(row["at"])
     verdict = judge_cost(_facts(held, row), now=at)
     if verdict.result is GateResult.ALLOW and not _admitted(held, row, at):
@@ -125,6 +131,7 @@ def _facts(held: Held, row: dict[str, Any]) -> GateFacts:
         crowded=row["open"] >= CROWD,
         absorbed=row["absorbed"],
         was_deferred=held.deferred > 0,
+        closed=row["closed"],
     )
 
 
@@ -150,10 +157,9 @@ def _windows(trigger_: str, row: dict[str, Any] | None) -> Windows:
     return Windows(**row) if row else SHIPPED[Trigger(trigger_)]
 
 
-def _read(statement: str, tenant: UUID, account: UUID, *more: Any) -> dict[str, Any]:
-    found = Writes().ask(statement, [tenant, account, *more])
-    row: dict[str, Any] = orjson.loads(found[0][0])
-    return row
+def _read(statement: str, held: Held, *asked: Any) -> dict[str, Any]:
+    found = Writes().ask(statement, [*asked, held.tenant, held.account])
+    return {**orjson.loads(found[0][0]), "closed": found[0][1]}
 
 
 def _moment(text: str | None) -> datetime | None:

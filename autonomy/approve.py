@@ -15,6 +15,7 @@ from autonomy.rules import verdict as verdicts
 from autonomy.rules.judge import judge
 from autonomy.rules.modes import resolve
 from autonomy.rules.verdict import Decision
+from autonomy.subjects import subjects_of
 from ledger.record import Actor, Fact, record_all
 from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant
@@ -165,12 +166,7 @@ def _stated(intent: Intent, row: Verdict, answer: Answer) -> Fact:
     return Fact(
         kind=Kind.INTENT_JUDGED,
         by=Actor(type="policy", id=row.policy_version),
-        subjects={
-            "account": intent.account_id,
-            "intent": intent.id,
-            "verdict": row.id,
-            **({"run": intent.run_id} if intent.run_id else {}),
-        },
+        subjects={**subjects_of(intent), "verdict": row.id},
         data={
             "decision": row.decision,
             "reason": row.reason,
@@ -189,11 +185,7 @@ def consumed(intent: Intent, answer: Answer, receipt: UUID) -> Fact:
     """The fact that an intent took its part of the day's budgets."""
     return Fact(
         kind=Kind.BUDGET_CONSUMED,
-        subjects={
-            "account": intent.account_id,
-            "intent": intent.id,
-            "receipt": receipt,
-        },
+        subjects={**subjects_of(intent), "receipt": receipt},
         data={
             "day": answer.day.isoformat(),
             "budgets": [line.budget for line in answer.facts.budgets],
@@ -205,7 +197,7 @@ def _blocked(intent: Intent, judged: Judged) -> Fact:
     return Fact(
         kind=Kind.INTENT_BLOCKED,
         by=Actor(type="policy", id=judged.verdict.policy_version),
-        subjects={"account": intent.account_id, "intent": intent.id},
+        subjects=subjects_of(intent),
         data={
             "reason": judged.verdict.reason,
             "explanation": judged.verdict.explanation,

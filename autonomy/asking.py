@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 from autonomy import replaying
 from autonomy.facts import Answer
 from autonomy.models import Approval, Intent, Verdict
-from autonomy.permits import action_digest
+from autonomy.permits import action_digest, until
 from autonomy.rules.approvals import (
     Step,
     Waiting,
@@ -21,6 +21,7 @@ from autonomy.rules.approvals import (
     required_role,
     step_due,
 )
+from autonomy.subjects import subjects_of as subjects_of_intent
 from ledger.record import Actor, Fact, record_all
 from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant, system_scope, tenant_scope
@@ -57,7 +58,7 @@ def open_for(intent: Intent, row: Verdict, answer: Answer) -> Fact:
         requires_role=required_role(answer.facts).value,
         author_id=_author(intent),
         asked_at=answer.at,
-        expires_at=answer.at + ttl,
+        expires_at=until(intent, answer.at + ttl),
         remind_at=answer.at + ttl / 2,
     )
     data = {
@@ -118,11 +119,7 @@ def move(intent: UUID, status: Intent.Status, *, at: datetime, **more: Any) -> b
 
 
 def subjects_of(asked: Approval) -> dict[str, UUID]:
-    return {
-        "account": asked.account_id,
-        "intent": asked.intent_id,
-        "approval": asked.id,
-    }
+    return {**subjects_of_intent(asked.intent), "approval": asked.id}
 
 
 def sweep(*, now: datetime) -> int:

@@ -5,7 +5,6 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
 from autonomy.models import Budget, BudgetUse
@@ -22,6 +21,7 @@ from perception.tenants import today
 _CONSUME = """
 SELECT autonomy_consume(%s, %s, %s, %s, %s::uuid[], %s::uuid[], %s::int[])
 """
+_GIVE_BACK = "SELECT intent, receipt FROM autonomy_give_back_all(%s, %s::uuid[])"
 
 
 def consume(
@@ -48,12 +48,12 @@ def consume(
 
 def give_back(intent: UUID) -> UUID | None:
     """Return what an intent took, if it took anything and nothing was started."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT autonomy_give_back(%s, %s)", [str(current_tenant()), str(intent)]
-        )
-        (receipt,) = cursor.fetchone()
-    return UUID(str(receipt)) if receipt else None
+    return give_back_all([intent]).get(intent)
+
+
+def give_back_all(intents: Sequence[UUID]) -> dict[UUID, UUID]:
+    """The same for many, in one order for everybody; the receipts, by intent."""
+    return dict(Writes().ask(_GIVE_BACK, [current_tenant(), list(intents)]))
 
 
 def usage(

@@ -31,8 +31,10 @@ PEOPLE = 200
 FIELDS = 30
 # In bytes: of the signal that started it, of each other, of what is known, of the rest.
 TRIGGERING, PAYLOAD, KNOWN, MORE = 4096, 600, 3072, 4096
-# In bytes: of what is told of the weeks and months before.
-TOLD = 2400
+# In bytes: of what is told of the weeks and months before, and of plans.
+TOLD, PLANS = 2400, 4096
+# What nobody has agreed to yet may say what a stranger wrote.
+DRAFT = "DRAFT"
 CLOSED = ("closed_won", "closed_lost")
 
 
@@ -46,7 +48,7 @@ def frozen_context(
 ) -> dict[str, Any]:
     """Everything that a decision may rest on, as plain data that never changes again.
 
-    `more`: what else the run is about, such as a pattern, a goal, posture, plans.
+    `more`: what else the run is about, such as a pattern, a goal, posture.
     """
     found = read_known(
         tenant=current_tenant(),
@@ -70,6 +72,7 @@ def frozen_context(
         "outcomes": _dated(found["outcomes"]),
         "open_approvals": found["open_approvals"],
         "known": fit(scrub(dict(found["known"]), names), KNOWN),
+        "plans": fit_all([_plan(each, names) for each in found["plans"]], PLANS),
         "summaries": fit_all(lately(account.id), TOLD),
         "more": fit(scrub(more or {}, names), MORE),
         "signals": signals,
@@ -90,13 +93,18 @@ def for_the_record(context: Mapping[str, Any]) -> dict[str, Any]:
         for each in context["signals"]
     ]
     written = {"known": len(context["known"]), "more": figures(context["more"])}
-    return {**context, **written, "signals": signals}
+    plans = [
+        {name: each[name] for name in each if name != "objective"}
+        for each in context.get("plans", ())
+    ]
+    return {**context, **written, "plans": plans, "signals": signals}
 
 
 def is_from_outside(context: Mapping[str, Any]) -> bool:
     """Whether text that somebody outside may have written was there to be read."""
     return (
         any(each["external_text"] for each in context["signals"])
+        or any(each["status"] == DRAFT for each in context.get("plans", ()))
         or speaks(context["known"])
         or speaks(context["more"])
     )
@@ -127,6 +135,11 @@ def _dated(rows: list[Row]) -> list[Row]:
 
 def _deal(deal: Row) -> dict[str, Any]:
     return {name: deal[name] for name in ("id", "stage", "renewal_date")}
+
+
+def _plan(plan: Row, names: Any) -> Row:
+    ends = _moment(plan["expires_at"])
+    return {**plan, "objective": scrub(plan["objective"], names), "expires_at": ends}
 
 
 def _named(signal: Row | None, noun: str, rows: list[Row]) -> str | None:

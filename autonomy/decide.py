@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -26,7 +26,7 @@ from autonomy.synthesizers.rules import Rules
 from ledger.clock import clock
 from ledger.errors import Unstatable
 from ledger.rules.canonical import check
-from ledger.scope import tenant_scope
+from ledger.scope import current_tenant, tenant_scope
 from perception import tenants
 from perception.models import Account
 
@@ -236,7 +236,7 @@ def _finish(held: Held, begun: Begun, said: Said) -> Stage | None:
         taken = (answer.tokens, answer.cost, said.fallback[:300])
         writes.add(_CALLED, (*taken, held.tenant, begun.call))
         if answer.tokens or answer.cost:
-            _count(held, answer)
+            count(answer, now=held.at)
     settled = settle(begun.asked, said, begun.types)
     moved = runs.move(
         held,
@@ -252,9 +252,9 @@ def _finish(held: Held, begun: Begun, said: Said) -> Stage | None:
     return Stage.APPROVE
 
 
-def _count(held: Held, answer: Answer) -> None:
-    """Tokens and money of the tenant's day."""
-    day = tenants.today(now=held.at)
-    DecisionUse.objects.get_or_create(tenant_id=held.tenant, key=held.tenant, day=day)
-    rows = DecisionUse.objects.filter(tenant_id=held.tenant, key=held.tenant, day=day)
+def count(answer: Answer, *, now: datetime) -> None:
+    """Tokens and money of the day of the tenant in scope."""
+    tenant, day = current_tenant(), tenants.today(now=now)
+    DecisionUse.objects.get_or_create(tenant_id=tenant, key=tenant, day=day)
+    rows = DecisionUse.objects.filter(tenant_id=tenant, key=tenant, day=day)
     rows.update(tokens=F("tokens") + answer.tokens, cost=F("cost") + answer.cost)

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from autonomy import asking, permits
 from autonomy.errors import (
+    AccountClosed,
     AlreadyDecided,
     Expired,
     MovedTarget,
@@ -59,7 +60,9 @@ def taken(id_: UUID, by: Caller) -> Approval:
 
 
 def intent_of(asked: Approval) -> Intent:
-    """Its intent, locked; what it is about must be what was asked about."""
+    """Its intent, locked; what it is about must be what was asked about, and be open."""
+    if asked.account.closed_at is not None:
+        raise AccountClosed
     intent = Intent.objects.select_for_update().get(
         tenant_id=current_tenant(), pk=asked.intent_id
     )

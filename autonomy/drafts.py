@@ -1,7 +1,7 @@
 """Proposals that hold become intents; those that do not are named in the ledger."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
@@ -93,8 +93,7 @@ def keep(run: Started, settled: Settled, *, now: datetime) -> list[Intent]:
     facts = [Fact(kind=Kind.RUN_DECIDED, by=by, subjects=subjects,
                   data=_decided(run, settled, intents))]  # fmt: skip
     for intent in intents:
-        fact = proposed(intent, by)
-        facts.append(replace(fact, subjects={**fact.subjects, "run": run.id}))
+        facts.append(proposed(intent, by))
     for refused in settled.refused:
         said = {
             "code": refused.code,

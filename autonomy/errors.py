@@ -38,6 +38,14 @@ class LoosensTier(AutonomyError):
     """A tier may only become stricter."""
 
 
+class AlreadySubmitted(AutonomyError):
+    """This try of the step was submitted before."""
+
+
+class AccountClosed(AutonomyError):
+    """The account is closed: nothing starts for it."""
+
+
 class WrongParameters(AutonomyError):
     """The parameters do not fit the action type's schema."""
 

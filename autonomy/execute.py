@@ -1,6 +1,7 @@
 """The start of an act: permit, switches, mode, stage and policy are checked again."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -14,6 +15,7 @@ from autonomy.rules.approvals import Hindrance, Standing, hindrance, required_ro
 from autonomy.rules.facts import BudgetLine
 from autonomy.rules.recheck import GONE, LOST_RIGHT, Lapsed, objections
 from autonomy.rules.verdict import Decision, Judgement, Verdict, lowest
+from autonomy.subjects import subjects_of
 from ledger.record import Actor, Fact, record_all
 from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant
@@ -21,9 +23,15 @@ from perception.models import Membership
 from perception.rules.roles import Role
 
 EXPIRED = Intent.Status.EXPIRED
+ACCOUNT_CLOSED = "ACCOUNT_CLOSED"
 
 _CLAIMED = "t.tenant_id = %s AND t.id = %s FOR UPDATE"
 _READ_AT = (("read_at", "clock_timestamp()"),)
+# Read last of all, so that a closing that anybody knew of counts.
+_CLOSED = """EXISTS (
+    SELECT FROM autonomy_intent i
+    JOIN perception_account a ON a.tenant_id = i.tenant_id AND a.id = i.account_id
+    WHERE i.tenant_id = t.tenant_id AND i.id = t.intent_id AND a.closed_at IS NOT NULL)"""
 _UNSPENT = """
 t.tenant_id = %s AND t.intent_id = %s AND t.spent_at IS NULL AND t.voided_at IS NULL
 """
@@ -88,6 +96,8 @@ def start_on(held: Intent, answer: Answer) -> Start:
         not switch.returning for switch in answer.facts.switches
     ):
         return Start(execution=None, reason="STOPPED")
+    if permit.account_closed:
+        return _called_off(held, permit, answer)
     try:
         permits.check(permit, held, at=answer.at)
     except NoPermit as refusal:
@@ -102,10 +112,13 @@ def start_on(held: Intent, answer: Answer) -> Start:
     return _started(held, permit, answer, stated)
 
 
-def _permit(intent: Intent) -> Permit | None:
-    """The permit of an intent that is neither spent nor withdrawn."""
-    named = [current_tenant(), intent.id]
-    found = Writes().find(Permit, _UNSPENT, named, beside=("verdict", "receipt"))
+def _permit(intent: Intent) -> Any:
+    """The permit of an intent that is neither spent nor withdrawn, and whether its
+    `account_closed`.
+    """
+    named, beside = [current_tenant(), intent.id], ("verdict", "receipt")
+    also = (("account_closed", _CLOSED),)
+    found = Writes().find(Permit, _UNSPENT, named, beside=beside, also=also)
     return found[0] if found else None
 
 
@@ -192,11 +205,7 @@ def _started(
     writes = Writes().update(permit, "spent_at")
     replay = replaying.begun(execution, writes, at=answer.at)
     writes.insert(execution)
-    subjects = {
-        "account": intent.account_id,
-        "intent": intent.id,
-        "execution": execution.id,
-    }
+    subjects = {**subjects_of(intent), "execution": execution.id}
     data = {
         "auto_executed": automatic,
         "approval_source": str(permit.source),
@@ -234,6 +243,15 @@ def _sent_back(
     return _withdrawn(intent, permit, answer, status, found.reason, stated)
 
 
+def _called_off(intent: Intent, permit: Permit, answer: Answer) -> Start:
+    """Whoever closed the account called off what had not started there."""
+    said = {"reason": ACCOUNT_CLOSED, "status": str(intent.status)}
+    subjects = subjects_of(intent)
+    stated = [Fact(kind=Kind.INTENT_RETRACTED, subjects=subjects, data=said)]
+    status = Intent.Status.CANCELLED
+    return _withdrawn(intent, permit, answer, status, ACCOUNT_CLOSED, stated)
+
+
 def _withdrawn(
     intent: Intent,
     permit: Permit,
@@ -269,11 +287,7 @@ def _ended(
 def _returned(intent: Intent, receipt: UUID, reason: str) -> Fact:
     return Fact(
         kind=Kind.BUDGET_RETURNED,
-        subjects={
-            "account": intent.account_id,
-            "intent": intent.id,
-            "receipt": receipt,
-        },
+        subjects={**subjects_of(intent), "receipt": receipt},
         data={"reason": reason},
     )
 
@@ -284,7 +298,7 @@ def _judged_again(
     return Fact(
         kind=Kind.INTENT_JUDGED,
         by=Actor(type="policy", id=verdict.policy_version),
-        subjects={"account": intent.account_id, "intent": intent.id},
+        subjects=subjects_of(intent),
         data={
             **verdict.stated(),
             "facts": answer.facts.sealed(),

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from autonomy import budget, replaying
 from autonomy.models import Intent, Outcome, Permit
+from autonomy.subjects import subjects_of
 from ledger.record import Fact, record_all
 from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant
@@ -47,11 +48,7 @@ def _stated(intent: Intent, receipt: UUID | None, *, at: datetime) -> list[Fact]
     """Its end, its outcome, and the budget that it gave back; what is gone through
     again has had its outcome, and keeps it.
     """
-    subjects = {
-        "account": intent.account_id,
-        "intent": intent.id,
-        **({"run": intent.run_id} if intent.run_id else {}),
-    }
+    subjects = subjects_of(intent)
     said = {"attempts": intent.attempts, "error": intent.error}
     stated = [Fact(kind=Kind.INTENT_GIVEN_UP, subjects=subjects, data=said)]
     if receipt is not None:

@@ -8,6 +8,7 @@ from uuid import UUID
 from autonomy.errors import NoPermit
 from autonomy.facts import Answer
 from autonomy.models import Intent, Permit, Verdict
+from autonomy.subjects import subjects_of
 from ledger.record import Actor, Fact
 from ledger.rules.canonical import canonical
 from ledger.rules.kinds import Kind
@@ -43,10 +44,15 @@ def draw_up(
         policy_version=verdict.policy_version,
         epoch=answer.epoch,
         minted_at=answer.at,
-        expires_at=answer.at + good_for,
+        expires_at=until(intent, answer.at + good_for),
     )
     permit.seal = stamp(PURPOSE, _content(permit))
     return permit
+
+
+def until(intent: Intent, moment: datetime) -> datetime:
+    """How long leave can last: no longer than the act still makes sense."""
+    return moment if intent.not_after is None else min(moment, intent.not_after)
 
 
 def minted(permit: Permit) -> Fact:
@@ -54,11 +60,7 @@ def minted(permit: Permit) -> Fact:
     return Fact(
         kind=Kind.PERMIT_MINTED,
         by=_by(permit),
-        subjects={
-            "intent": permit.intent_id,
-            "permit": permit.id,
-            "account": permit.intent.account_id,
-        },
+        subjects={**subjects_of(permit.intent), "permit": permit.id},
         data={
             "source": str(permit.source),
             "action_digest": permit.action_digest,

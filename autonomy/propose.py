@@ -1,6 +1,7 @@
 """Anybody may propose an action: it is checked, kept, and judged at once."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,10 +11,17 @@ from referencing import Registry
 
 from autonomy import registry
 from autonomy.approve import approve
-from autonomy.errors import NoSuchTarget, WrongParameters
+from autonomy.errors import (
+    AccountClosed,
+    AlreadySubmitted,
+    NoSuchTarget,
+    WrongParameters,
+)
 from autonomy.models import ActionRow, Intent
 from autonomy.permits import digest
+from autonomy.rows import Writes
 from autonomy.rules.actions import ActionType, normalise
+from autonomy.subjects import subjects_of
 from ledger.record import Actor, Fact, Secret, record
 from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant
@@ -27,6 +35,28 @@ def _is_moment(value: object) -> bool:
     return not isinstance(value, str) or bool(datetime.fromisoformat(value).tzinfo)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """The step of a plan that is submitted, and which of its tries this is."""
+
+    plan: UUID
+    step: UUID
+    try_: int
+    plan_type: str
+    # It starts before that, or never.
+    not_after: datetime | None = None
+
+    def columns(self) -> dict[str, Any]:
+        """As an intent keeps them."""
+        return {
+            "plan_id": self.plan,
+            "step_id": self.step,
+            "step_try": self.try_,
+            "plan_type": self.plan_type,
+            "not_after": self.not_after,
+        }
+
+
 def propose(
     given: Mapping[str, Any],
     account: Account,
@@ -35,33 +65,57 @@ def propose(
     by: Actor,
     member: UUID | None,
     now: datetime,
+    for_step: Step | None = None,
+    tainted: bool = False,
 ) -> Intent:
-    """Keep a proposal and judge it; what the verdict says happens at once."""
+    """Keep a proposal and judge it; what the verdict says happens at once.
+
+    A try of a step is submitted once: whoever comes later is told so, and leaves no
+    trace. Its plan knows what the verdict made of it, and need not be told.
+    """
+    if account.closed_at is not None:
+        raise AccountClosed
     key = normalise(given["action_type"])
     action = known_type(key)
     if action is not None:
         check_parameters(action, given["parameters"])
-    intent = Intent.objects.create(
+    intent = _drawn_up(
+        {**given, "action_type": key},
+        account,
+        origin=Intent.Origin(origin).value,
+        reaches_out=action is None or action.traits.external_contact,
+        tainted=tainted,
+        proposed_by_id=member,
+        created_at=now,
+        updated_at=now,
+        **(for_step.columns() if for_step else {}),
+    )
+    if not Writes().insert(intent, unless_there=for_step is not None).send():
+        raise AlreadySubmitted
+    record(proposed(intent, by), now=now)
+    approve(intent)
+    if for_step is not None:
+        intent.heard = str(intent.status)
+        Writes().update(intent, "heard").send()
+    return intent
+
+
+def _drawn_up(given: Mapping[str, Any], account: Account, **more: Any) -> Intent:
+    """The row, not yet kept."""
+    return Intent(
         tenant_id=current_tenant(),
         account=account,
         opportunity=target(Opportunity, given.get("opportunity"), account),
         contact=target(Contact, given.get("contact"), account),
-        origin=Intent.Origin(origin).value,
-        action_type=key,
+        action_type=given["action_type"],
         parameters=given["parameters"],
         confidence=given["confidence"],
         risk_level=given.get("risk_level") or "",
         rationale=given.get("rationale") or "",
         evidence=given.get("evidence") or [],
-        reaches_out=action is None or action.traits.external_contact,
         status=Intent.Status.PROPOSED,
-        proposed_by_id=member,
-        created_at=now,
-        updated_at=now,
+        **more,
     )
-    record(proposed(intent, by), now=now)
-    approve(intent)
-    return intent
 
 
 def known_type(key: str) -> ActionType | None:
@@ -105,7 +159,7 @@ def proposed(intent: Intent, by: Actor) -> Fact:
     return Fact(
         kind=Kind.INTENT_PROPOSED,
         by=by,
-        subjects={"account": intent.account_id, "intent": intent.id},
+        subjects=subjects_of(intent),
         data={
             "action_type": intent.action_type,
             "origin": intent.origin,

@@ -216,6 +216,7 @@ def _standing(intent: Intent, way: Way | None) -> Standing:
         is_open=replays.exists(),
         keyed=promised and (way is None or way.keyed),
         same_place=way is not None and then.get("place") == way.place,
+        of_plan=intent.plan_id is not None,
     )
 
 

@@ -2,12 +2,11 @@
 
 from uuid import UUID
 
-from autonomy import budget, replaying
 from autonomy.errors import CannotRetract
-from autonomy.models import Intent, Permit, Undo
+from autonomy.models import Intent, Undo
+from autonomy.recall import call_off
 from ledger.clock import clock
-from ledger.record import Actor, Fact, record_all
-from ledger.rules.kinds import Kind
+from ledger.record import Actor, record_all
 from ledger.scope import current_tenant
 
 
@@ -25,17 +24,9 @@ def retract(
     held = rows.get(pk=intent)
     if held.status != Intent.Status.APPROVED:
         raise CannotRetract(f"It is {held.status}.")
-    at, here = clock(), {"tenant_id": current_tenant()}
-    Permit.objects.filter(**here, intent=held, spent_at=None, voided_at=None).update(
-        voided_at=at
-    )
-    held.status, held.updated_at = Intent.Status.CANCELLED, at
-    held.due_at = held.dispatched_at = held.lease_until = None
-    held.save(
-        update_fields=["status", "updated_at", "due_at", "dispatched_at", "lease_until"]
-    )
+    at = clock()
     undo = Undo.objects.create(
-        **here,
+        tenant_id=current_tenant(),
         account_id=held.account_id,
         intent=held,
         sweep_id=sweep,
@@ -47,13 +38,5 @@ def retract(
         asked_at=at,
         finished_at=at,
     )
-    subjects = {"account": held.account_id, "intent": held.id}
-    said = {"reason": reason}
-    stated = [Fact(kind=Kind.INTENT_RETRACTED, by=by, subjects=subjects, data=said)]
-    if (receipt := budget.give_back(held.id)) is not None:
-        named = {**subjects, "receipt": receipt}
-        returned = {"reason": "RETRACTED"}
-        stated.append(Fact(kind=Kind.BUDGET_RETURNED, subjects=named, data=returned))
-    stated += replaying.came_to_nothing(held.replay_id, "It was called off.", at=at)
-    record_all(stated, now=at)
+    record_all(call_off([held], by=by, reason=reason, at=at), now=at)
     return undo

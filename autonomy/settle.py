@@ -10,6 +10,7 @@ from autonomy import replaying
 from autonomy.errors import NotInDoubt
 from autonomy.models import Execution, Outcome
 from autonomy.rows import Writes
+from autonomy.subjects import subjects_of
 from ledger.record import SYSTEM, Actor, Fact
 from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant, tenant_scope
@@ -141,13 +142,7 @@ def _state(
     `depth`: how long the chain behind it is.
     """
     writes = _end(execution, end, at=at)
-    run = execution.intent.run_id
-    subjects = {
-        "account": execution.account_id,
-        "intent": execution.intent_id,
-        "execution": execution.id,
-        **({"run": run} if run else {}),
-    }
+    subjects = {**subjects_of(execution.intent), "execution": execution.id}
     data = {
         "auto_executed": execution.auto_executed,
         "approval_source": str(execution.approval_source),

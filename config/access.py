@@ -18,7 +18,7 @@ EVERYBODY = frozenset(Role)
 READERS = frozenset({S, P, A, U})
 OVERSEERS = frozenset({A, U})
 ADMINS = frozenset({A})
-# An approver can be the second person when policy widens.
+# An approver can be the second person when policy widens, and hands accounts over.
 SIGNERS = frozenset({A, P})
 DECIDERS = frozenset({S, P, A})
 SENDERS = frozenset({A, I})
@@ -29,7 +29,7 @@ MATRIX: Mapping[str, Mapping[str, frozenset[Role]]] = {
     "me": {"GET": EVERYBODY},
     "settings": {"GET": OVERSEERS, "PATCH": ADMINS},
     "accounts": {"GET": READERS, "POST": ADMINS},
-    "account": {"GET": READERS},
+    "account": {"GET": READERS, "PATCH": SIGNERS},
     "account-timeline": {"GET": READERS},
     "account-pulls": {"GET": READERS},
     "account-effects": {"GET": READERS},
@@ -117,6 +117,26 @@ MATRIX: Mapping[str, Mapping[str, frozenset[Role]]] = {
     "policy-simulation": {"GET": SIGNERS | OVERSEERS},
     "intent-explanation": {"GET": READERS},
     "execution-explanation": {"GET": READERS},
+    "plans": {"GET": READERS, "POST": DECIDERS},
+    "plans-propose": {"POST": DECIDERS},
+    "plan": {"GET": READERS, "PATCH": DECIDERS},
+    "plan-approve": {"POST": DECIDERS},
+    "plan-submit": {"POST": DECIDERS},
+    "plan-activate": {"POST": DECIDERS},
+    "plan-pause": {"POST": DECIDERS},
+    "plan-resume": {"POST": DECIDERS},
+    "plan-abort": {"POST": DECIDERS},
+    "plan-revise": {"POST": DECIDERS},
+    "plan-accept": {"POST": DECIDERS},
+    "plan-steps": {"GET": READERS, "PUT": DECIDERS},
+    "plan-step-waive": {"POST": DECIDERS},
+    "plan-step-skip": {"POST": DECIDERS},
+    "plan-step-retry": {"POST": DECIDERS},
+    "plan-ledger": {"GET": READERS},
+    "plan-revisions": {"GET": READERS},
+    "plan-statement": {"GET": READERS},
+    "plan-types": {"GET": READERS},
+    "plan-type": {"GET": READERS},
 }
 
 

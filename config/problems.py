@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from autonomy import errors as autonomy_errors
 from ledger import errors as ledger_errors
 from perception import errors as perception_errors
+from plans import errors as plan_errors
 
 CONTENT_TYPE = "application/problem+json"
 TYPE = "urn:autonomy:problem:"
@@ -30,6 +31,7 @@ STATUSES: dict[type[Exception], int] = {
     ledger_errors.Unstatable: 400,
     ledger_errors.NoSigningKey: 409,
     perception_errors.AlreadyThere: 409,
+    perception_errors.AdminChanges: 403,
     perception_errors.NoSuchMember: 400,
     perception_errors.NoSuchContact: 404,
     perception_errors.TooBusy: 429,
@@ -44,6 +46,8 @@ STATUSES: dict[type[Exception], int] = {
     autonomy_errors.AlreadyRegistered: 409,
     autonomy_errors.LoosensTier: 409,
     autonomy_errors.NotForOutreach: 409,
+    autonomy_errors.AlreadySubmitted: 409,
+    autonomy_errors.AccountClosed: 409,
     autonomy_errors.WrongParameters: 400,
     autonomy_errors.NoSuchTarget: 400,
     autonomy_errors.NoSuchScope: 400,
@@ -83,6 +87,18 @@ STATUSES: dict[type[Exception], int] = {
     autonomy_errors.AdminAsksFirst: 403,
     autonomy_errors.NothingToRollBack: 409,
     autonomy_errors.SimulationTooLong: 400,
+    plan_errors.IllegalMove: 409,
+    plan_errors.NotADraft: 409,
+    plan_errors.NotYourPlan: 403,
+    plan_errors.SelfApproval: 403,
+    plan_errors.NeedsApprover: 403,
+    plan_errors.NoSuchPlanType: 404,
+    plan_errors.NoSuchStep: 404,
+    plan_errors.NotOver: 409,
+    plan_errors.StepNotOpen: 409,
+    plan_errors.NothingToPropose: 409,
+    plan_errors.PlanRefused: 409,
+    plan_errors.DraftRefused: 400,
 }
 
 
@@ -90,12 +106,15 @@ class Refusal(exceptions.APIException):
     """A refusal of the domain, on its way out."""
 
     def __init__(self, error: Exception, status: int) -> None:
-        super().__init__(str(error), code=_code(type(error).__name__))
+        code = getattr(error, "code", None) or _code(type(error).__name__)
+        super().__init__(str(error), code=code)
         self.status_code = status
         # DRF makes Retry-After of it.
         self.wait = getattr(error, "wait", None)
         # What was done about it stays; else an answer of 400 or more undoes it.
         self.keeps = getattr(error, "keeps", False)
+        # Everything that is wrong, where there is more to tell than the first.
+        self.errors: list[dict[str, str]] = getattr(error, "errors", [])
 
 
 class Problem(ExceptionFormatter):
@@ -104,6 +123,8 @@ class Problem(ExceptionFormatter):
     def format_error_response(self, error_response: ErrorResponse) -> dict[str, Any]:
         status = self.exc.status_code
         first = error_response.errors[0]
+        if isinstance(self.exc, Refusal) and self.exc.errors:
+            return document(status, first.code.upper(), first.detail, self.exc.errors)
         fields = [
             {"field": error.attr, "code": error.code.upper(), "detail": error.detail}
             for error in error_response.errors

@@ -27,6 +27,15 @@ AUDITOR_ROLE = "autonomy_auditor"
 
 # What the auditor reads: view -> table and columns.
 AUDIT_VIEWS = {
+    "plans": (
+        "plans_plan",
+        (
+            "id", "tenant_id", "account_id", "plan_type", "status", "reason",
+            "revision", "risk_level", "owner_id", "proposed_by_id", "approved_by_id",
+            "approval_source", "contract_digest", "objective_met", "created_at",
+            "approved_at", "activated_at", "ended_at", "expires_at",
+        ),
+    ),
     "ledger": (
         "ledger_entry",
         (

@@ -23,6 +23,7 @@ TICKS = {
     "send pulls": ("operate.send_pulls", settings.TICK_SECONDS),
     "scan patterns": ("operate.scan_patterns", settings.TICK_SECONDS),
     "summarise accounts": ("operate.summarise", 60),
+    "advance plans": ("operate.advance_plans", settings.TICK_SECONDS),
     "forget old pulls": ("operate.forget_pulls", 86_400),
     "run simulations": ("operate.simulate", settings.TICK_SECONDS),
     "state crossings of tenants": ("operate.state_system_use", 600),

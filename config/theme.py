@@ -54,6 +54,7 @@ GROUPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
             ("autonomy_sloalert", "", ""),
         ),
     ),
+    ("Plan", (("plans_plan", "", ""), ("plans_plan", "Drafts", "status__exact=DRAFT"))),
     (
         "Steer",
         (

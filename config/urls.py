@@ -6,6 +6,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from config import health, pages
+from plans import views as plan_pages
 
 CLOSED = ("signup", "email", "confirm-email", "3rdparty/signup", "3rdparty")
 
@@ -17,10 +18,20 @@ urlpatterns = [
     # An admin says who people are; nobody signs up or changes an address alone.
     *(path(f"auth/{closed}/", pages.closed) for closed in CLOSED),
     path("auth/", include("allauth.urls")),
+    path("plans/", plan_pages.plans, name="plans-page"),
+    path("plans/propose/", plan_pages.propose, name="plans-page-propose"),
+    path("plans/<uuid:pk>/", plan_pages.plan, name="plan-page"),
+    path("plans/<uuid:pk>/<slug:verb>/", plan_pages.move, name="plan-page-move"),
+    path(
+        "plans/<uuid:pk>/steps/<uuid:step_id>/<slug:verb>/",
+        plan_pages.step,
+        name="plan-page-step",
+    ),
     path("admin/", admin.site.urls),
     path("api/v1/", include("ledger.urls")),
     path("api/v1/", include("perception.urls")),
     path("api/v1/", include("autonomy.urls")),
+    path("api/v1/", include("plans.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(), name="docs"),
     path("livez", health.livez, name="livez"),

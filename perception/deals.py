@@ -1,6 +1,6 @@
 """Deals as a CRM has them: what is new or has changed is kept, and stated."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,6 +11,7 @@ from uuid_utils.compat import uuid7
 from ledger.record import Fact, record_all
 from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant
+from perception import news
 from perception.models import Opportunity
 from perception.sources.base import Deal
 
@@ -29,8 +30,16 @@ ON CONFLICT (tenant_id, account_id, external_id) DO UPDATE SET
 """
 
 
-def keep(deals: Sequence[tuple[UUID, Deal]], *, now: datetime) -> int:
-    """Keep what differs from what is known; return how many did."""
+def keep(
+    deals: Sequence[tuple[UUID, Deal]],
+    *,
+    now: datetime,
+    beside: Collection[UUID] = (),
+) -> int:
+    """Keep what differs from what is known; return how many did.
+
+    `beside`: the accounts that the same transaction means to hold afterwards.
+    """
     given = {
         (account, deal.external_id): deal for account, deal in deals if _is_sound(deal)
     }
@@ -44,19 +53,8 @@ def keep(deals: Sequence[tuple[UUID, Deal]], *, now: datetime) -> int:
     }
     if not fresh:
         return 0
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _KEEP,
-            [
-                str(current_tenant()),
-                [str(uuid7()) for _ in fresh],
-                [str(account) for account, _ in fresh],
-                [external_id for _, external_id in fresh],
-                [deal.stage for deal in fresh.values()],
-                [deal.amount for deal in fresh.values()],
-                [deal.renewal_date for deal in fresh.values()],
-            ],
-        )
+    _write(fresh)
+    news.tell({account for account, _ in fresh}, beside=beside, now=now)
     record_all(
         [
             Fact(
@@ -73,6 +71,22 @@ def keep(deals: Sequence[tuple[UUID, Deal]], *, now: datetime) -> int:
         now=now,
     )
     return len(fresh)
+
+
+def _write(fresh: Mapping[tuple[UUID, str], Deal]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _KEEP,
+            [
+                str(current_tenant()),
+                [str(uuid7()) for _ in fresh],
+                [str(account) for account, _ in fresh],
+                [external_id for _, external_id in fresh],
+                [deal.stage for deal in fresh.values()],
+                [deal.amount for deal in fresh.values()],
+                [deal.renewal_date for deal in fresh.values()],
+            ],
+        )
 
 
 def _is_sound(deal: Deal) -> bool:

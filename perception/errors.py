@@ -41,6 +41,10 @@ class AlreadyThere(PerceptionError):
     """There is one with this external id already."""
 
 
+class AdminChanges(PerceptionError):
+    """An approver may give an account to another owner; the rest an admin changes."""
+
+
 class CannotAct(PerceptionError):
     """Tools cannot act through this kind of connector."""
 

@@ -54,8 +54,10 @@ FROM unnest(%s::uuid[]) AS a(id), LATERAL (
 _CHANGE = """
 UPDATE perception_account a SET
     lifecycle = v.lifecycle, heat_score = v.score, heat_tier = v.tier, heat_at = v.at,
-    next_poll_at = v.next,
-    updated_at = CASE WHEN v.changed THEN %s ELSE a.updated_at END
+    next_poll_at = CASE WHEN a.closed_at IS NULL THEN v.next END,
+    updated_at = CASE WHEN v.changed THEN %s ELSE a.updated_at END,
+    news_at = CASE WHEN v.lifecycle = a.lifecycle THEN a.news_at
+                   ELSE greatest(%s, a.news_at + interval '1 microsecond') END
 FROM unnest(%s::uuid[], %s::text[], %s::float8[], %s::text[], %s::timestamptz[],
             %s::timestamptz[], %s::boolean[])
      AS v(id, lifecycle, score, tier, at, next, changed)
@@ -99,6 +101,7 @@ def look_again(
         cursor.execute(
             _CHANGE,
             [
+                now,
                 now,
                 [str(each.account) for each in looked],
                 [each.after["lifecycle"] for each in looked],

@@ -49,17 +49,18 @@ def keep(
 ) -> Kept:
     """Keep one page of a connector; what was kept before makes nothing twice."""
     book = look_up([*found.signals, *found.interactions, *_named(found)], asked=account)
+    items = [
+        item for sighted in found.signals for item in _items(sighted, connector, book)
+    ]
     deals.keep(
         [
             (book.names[deal.account], deal)
             for deal in found.deals
             if deal.account in book.names
         ],
+        beside={UUID(item["account"]) for item in items},
         now=now,
     )
-    items = [
-        item for sighted in found.signals for item in _items(sighted, connector, book)
-    ]
     made, refused = _received(items, connector, now=now)
     met = [(id_, each) for each in found.interactions for id_ in book.accounts_of(each)]
     interactions.keep(met, connector=connector.id, now=now)

@@ -20,6 +20,8 @@ def cadence_in_force() -> Cadence:
 
 def watched(account: Account, table: Cadence, *, now: datetime) -> str:
     """When an account is looked at next, and why then, in words."""
+    if account.closed_at is not None:
+        return "no look is planned, as it is closed"
     return outlook(
         table,
         account.id,

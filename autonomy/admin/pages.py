@@ -50,7 +50,7 @@ class Once:
 class Seen(Shown):
     """Pages to read, with what is stopped just now on top."""
 
-    refusals = (AutonomyError, PerceptionError)
+    refusals: ClassVar[tuple[type[Exception], ...]] = (AutonomyError, PerceptionError)
     told: ClassVar[Told | None] = None
 
     def tells(self, obj: Any) -> Callable[[Row], bool]:

@@ -25,6 +25,7 @@ from autonomy.models.hands import (
 from autonomy.models.policies import Activation, Bundle, PolicyData, Simulation
 from autonomy.models.runs import (
     AccountPace,
+    Course,
     DecisionBudget,
     DecisionUse,
     Run,
@@ -43,6 +44,7 @@ __all__ = [
     "BudgetUse",
     "Bundle",
     "ContextField",
+    "Course",
     "DecisionBudget",
     "DecisionUse",
     "Digest",

@@ -127,6 +127,31 @@ class DecisionBudget(models.Model):
         return f"{self.runs_per_day} a day"
 
 
+class Course(models.Model):
+    """A plan of an account, as frozen contexts tell of it. Plans stand above, and say so."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(Tenant, models.PROTECT, db_index=False)
+    account = within_tenant("perception.Account", related_name="+")
+    plan_id = models.UUIDField()
+    plan_type = models.CharField(max_length=64)
+    status = models.CharField(max_length=16)
+    objective = models.CharField(max_length=500)
+    expires_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [of_tenant("plan_id", name="course_once")]
+        indexes = [
+            models.Index(
+                fields=["tenant", "account", "-plan_id"], name="course_account"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.plan_type} {self.status}"
+
+
 class DecisionUse(models.Model):
     """What a day's decisions used: of the tenant (its own id as key) or an account."""
 

@@ -41,6 +41,14 @@ class Intent(models.Model):
     opportunity = within_tenant("perception.Opportunity", null=True, related_name="+")
     contact = within_tenant("perception.Contact", null=True, related_name="+")
     run_id = models.UUIDField(null=True)
+    # The step of a plan that it is, and at which of its tries. Plans stand above.
+    plan_id = models.UUIDField(null=True)
+    step_id = models.UUIDField(null=True)
+    step_try = models.PositiveSmallIntegerField(default=0, db_default=0)
+    # It starts before that, or never.
+    not_after = models.DateTimeField(null=True)
+    # The status that its plan has taken notice of.
+    heard = models.CharField(max_length=20, blank=True, default="", db_default="")
     origin = models.CharField(max_length=8, choices=Origin)
     plan_type = models.CharField(max_length=64, blank=True, default="")
     action_type = models.CharField(max_length=64)
@@ -71,9 +79,34 @@ class Intent(models.Model):
     updated_at = models.DateTimeField()
 
     class Meta:
-        constraints = [of_tenant("id", name="intent_id")]
+        constraints = [
+            of_tenant("id", name="intent_id"),
+            of_tenant(
+                "step_id",
+                "step_try",
+                name="intent_step_once",
+                condition=models.Q(step_id__isnull=False),
+            ),
+            models.CheckConstraint(
+                condition=models.Q(plan_id__isnull=True, step_id__isnull=True)
+                | models.Q(plan_id__isnull=False, step_id__isnull=False),
+                name="intent_step_of_plan",
+            ),
+        ]
         indexes = [
             models.Index(fields=["tenant", "-id"], name="intent_page"),
+            models.Index(
+                fields=["tenant", "plan_id", "-id"],
+                name="intent_plan",
+                condition=models.Q(plan_id__isnull=False),
+            ),
+            # What its plan has not taken notice of yet.
+            models.Index(
+                fields=["tenant", "plan_id"],
+                name="intent_news",
+                condition=models.Q(step_id__isnull=False)
+                & ~models.Q(heard=models.F("status")),
+            ),
             models.Index(fields=["tenant", "account", "-id"], name="intent_account"),
             models.Index(fields=["tenant", "status", "-id"], name="intent_status"),
             models.Index(fields=["tenant", "run_id"], name="intent_run"),

@@ -29,6 +29,7 @@ class GateFacts:
     # Whether another deferred run of this account will see this signal too.
     absorbed: bool
     was_deferred: bool
+    closed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,10 +46,8 @@ class GateVerdict:
 
 def judge_cost(facts: GateFacts, *, now: datetime) -> GateVerdict:
     """The gate's verdict: a fixed order, the first that applies."""
-    if not facts.known_trigger:
-        return _skip("UNKNOWN_TRIGGER_TYPE", "Nobody knows this trigger.")
-    if not facts.is_first:
-        return _skip("DUPLICATE", "The same was decided already.")
+    if (moot := _moot(facts)) is not None:
+        return moot
     if _spent(facts):
         return _skip("BUDGET_EXHAUSTED", "Today's decisions are used up.")
     ready = _ready_at(facts)
@@ -74,6 +73,17 @@ def judge_cost(facts: GateFacts, *, now: datetime) -> GateVerdict:
         reason="ALLOWED",
         explanation="Worth a decision now.",
     )
+
+
+def _moot(facts: GateFacts) -> GateVerdict | None:
+    """What nothing can come of."""
+    if facts.closed:
+        return _skip("ACCOUNT_CLOSED", "The account is closed.")
+    if not facts.known_trigger:
+        return _skip("UNKNOWN_TRIGGER_TYPE", "Nobody knows this trigger.")
+    if not facts.is_first:
+        return _skip("DUPLICATE", "The same was decided already.")
+    return None
 
 
 def _spent(facts: GateFacts) -> bool:

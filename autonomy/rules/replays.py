@@ -40,6 +40,7 @@ class Standing:
     is_open: bool = False
     keyed: bool = False
     same_place: bool = False
+    of_plan: bool = False
 
 
 ENDED: Mapping[str, Refused] = {
@@ -70,6 +71,10 @@ ENDED: Mapping[str, Refused] = {
 OPEN = Refused(
     bar=Bar.REPLAY_OPEN, why="A replay of it is on its way: wait until that has ended."
 )
+OF_PLAN = Refused(
+    bar=Bar.NOT_REPLAYABLE,
+    why="It is a step of a plan, which tries it again itself: retry the step there.",
+)
 UNENDED = Refused(bar=Bar.STILL_OPEN, why="It has not ended yet.")
 UNKEYED = Refused(
     bar=Bar.MAY_BE_DONE,
@@ -87,6 +92,8 @@ def barred(standing: Standing) -> Refused | None:
     if standing.is_open:
         return OPEN
     match standing.status:
+        case "FAILED" | "IN_DOUBT" if standing.of_plan:
+            return OF_PLAN
         case "FAILED":
             return None
         case "IN_DOUBT":

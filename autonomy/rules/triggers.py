@@ -69,6 +69,7 @@ class Pace:
     last_fired: datetime | None
     account_hour: int
     tenant_hour: int
+    closed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,6 +88,8 @@ def trigger_of(signal_type: str) -> Trigger:
 
 def fire(windows: Windows, pace: Pace, *, now: datetime) -> Fired:
     """Whether a trigger fires now, for one account."""
+    if pace.closed:
+        return _held("ACCOUNT_CLOSED", "The account is closed.")
     if not windows.enabled:
         return _held("DISABLED", "This trigger is switched off.")
     debounce = timedelta(seconds=windows.debounce_s)

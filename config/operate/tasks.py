@@ -14,6 +14,7 @@ from ledger import crossings, export, seal
 from ledger.clock import clock
 from perception import patterns, pulls, scheduler, summaries, webhooks
 from perception import pulse as pulses
+from plans import orchestrator
 
 # So many beats that did not come, and the relay is taken for gone.
 LATE_BEATS = 3
@@ -102,6 +103,11 @@ def scan_patterns() -> int:
 @app.task(name="operate.summarise", house_wide=True)
 def summarise_accounts() -> int:
     return summaries.summarise_due(now=clock())
+
+
+@app.task(name="operate.advance_plans", house_wide=True)
+def advance_plans() -> int:
+    return orchestrator.tick(now=clock()).looked
 
 
 @app.task(name="operate.watch_service", house_wide=True)

@@ -129,7 +129,7 @@ MEANING: dict[Kind, str] = {
     Kind.EXECUTION_UNDONE: "An act was reversed and read back.",
     Kind.UNDO_REQUESTED: "Somebody wants an act taken back.",
     Kind.UNDO_FAILED: "An act could not be taken back, or nobody knows.",
-    Kind.INTENT_RETRACTED: "An approved act was called off before it started.",
+    Kind.INTENT_RETRACTED: "An act was called off before it started.",
     Kind.SWEEP_REQUESTED: "Everything since a moment is to be taken back.",
     Kind.SWEEP_ENDED: "All that could be taken back was, and the rest is listed.",
     Kind.UNDO_CONFLICTED: "An act was not reversed, as somebody had changed it since.",

@@ -1,24 +1,39 @@
 """accounts/: what the tenant sells to, and what happened there."""
 
 from typing import Any, ClassVar, cast
+from uuid import UUID
 from zoneinfo import available_timezones
 
 from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    extend_schema,
+    extend_schema_field,
+)
 from rest_framework import generics, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ledger.api import EntryOut, EntryPages, entries_about
-from ledger.doors import Pages, StrictSerializer
-from perception.accounts import add_account, visible_to
+from ledger.doors import Pages, StrictSerializer, etag, insist_on_match
+from perception.accounts import (
+    add_account,
+    change_account,
+    changeable,
+    visible_to,
+)
 from perception.heat import heat_of
 from perception.models import Account, Contact, Opportunity, Pull
 from perception.rules.cadence import Cadence
 from perception.rules.callers import caller_of
 from perception.watching import cadence_in_force, judged, pulls_of, watched
+
+
+def _is_zone(value: str) -> None:
+    if value and value not in available_timezones():
+        raise serializers.ValidationError("This is not a time zone, as Europe/Rome.")
 
 
 class OpportunityIn(StrictSerializer):
@@ -48,22 +63,38 @@ class AccountIn(StrictSerializer):
         allow_null=True,
         help_text="The id or the e-mail address of a member.",
     )
-    timezone = serializers.CharField(required=False, allow_blank=True, max_length=64)
+    timezone = serializers.CharField(
+        required=False, allow_blank=True, max_length=64, validators=[_is_zone]
+    )
     opportunities = OpportunityIn(many=True, required=False, max_length=100)  # type: ignore[call-arg]
     contacts = ContactIn(many=True, required=False, max_length=200)  # type: ignore[call-arg]
-
-    def validate_timezone(self, value: str) -> str:
-        if value and value not in available_timezones():
-            raise serializers.ValidationError(
-                "This is not a time zone, as Europe/Rome."
-            )
-        return value
 
     def validate_opportunities(self, value: list[dict[str, Any]]) -> Any:
         return _distinct(value)
 
     def validate_contacts(self, value: list[dict[str, Any]]) -> Any:
         return _distinct(value)
+
+
+class AccountChange(StrictSerializer):
+    """What to change; whatever is left out stays as it is."""
+
+    owner = serializers.CharField(
+        required=False,
+        allow_null=True,
+        help_text="The id or the e-mail address of a member; null for nobody.",
+    )
+    name = serializers.CharField(required=False, max_length=200)
+    lifecycle = serializers.ChoiceField(
+        choices=Account.Lifecycle.choices, required=False
+    )
+    timezone = serializers.CharField(
+        required=False, allow_blank=True, max_length=64, validators=[_is_zone]
+    )
+    closed = serializers.BooleanField(
+        required=False,
+        help_text="A closed account is not looked at, and nothing starts for it.",
+    )
 
 
 class HeatOut(serializers.Serializer[Any]):
@@ -175,17 +206,48 @@ class Accounts(generics.GenericAPIView[Account]):
         return Response(shown.data, status=status.HTTP_201_CREATED)
 
 
-class OneAccount(generics.RetrieveAPIView[Account]):
-    """One account."""
+class OneAccount(generics.GenericAPIView[Account]):
+    """One account, changed with its ETag in hand."""
 
     queryset = Account.objects.none()
     serializer_class = AccountOut
     filter_backends = ()
+    refusals = ("412", "428")
 
     def get_queryset(self) -> QuerySet[Account]:
         if getattr(self, "swagger_fake_view", False):
             return self.queryset
         return _whole(visible_to(caller_of(self.request)))
+
+    @extend_schema(operation_id="accounts_retrieve", responses=AccountOut)
+    def get(self, request: Request, pk: UUID) -> Response:
+        return self._tagged()
+
+    @extend_schema(
+        operation_id="accounts_change",
+        parameters=[OpenApiParameter("If-Match", str, OpenApiParameter.HEADER)],
+        request=AccountChange,
+        responses=AccountOut,
+    )
+    def patch(self, request: Request, pk: UUID) -> Response:
+        """Admins change all of it; approvers whom it belongs to."""
+        given = AccountChange(data=request.data)
+        given.is_valid(raise_exception=True)
+        caller = caller_of(request)
+        locked = visible_to(caller).select_for_update(no_key=True)
+        account = generics.get_object_or_404(locked, pk=pk)
+        insist_on_match(request, _tag(account))
+        change_account(account, given.validated_data, by=caller, now=timezone.now())
+        return self._tagged()
+
+    def _tagged(self) -> Response:
+        account = self.get_object()
+        return Response(AccountOut(account).data, headers={"ETag": _tag(account)})
+
+
+def _tag(account: Account) -> str:
+    """Over what can be changed: heat and looks go on by themselves."""
+    return etag({"id": account.id, **changeable(account)})
 
 
 class Timeline(generics.GenericAPIView[Any]):

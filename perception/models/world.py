@@ -191,6 +191,8 @@ class Account(models.Model):
     deep_at = models.DateTimeField(null=True, blank=True)
     seen_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
+    # News for who stands above, until heard: its owner, phase, closing or deals moved.
+    news_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 
@@ -210,6 +212,11 @@ class Account(models.Model):
                 fields=["tenant", "next_poll_at"],
                 name="account_due",
                 condition=models.Q(closed_at__isnull=True),
+            ),
+            models.Index(
+                fields=["tenant", "news_at"],
+                name="account_news",
+                condition=models.Q(news_at__isnull=False),
             ),
         ]
 

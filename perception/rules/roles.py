@@ -1,5 +1,6 @@
 """The roles that a person, or a program, can have in a tenant."""
 
+from collections.abc import Collection
 from enum import StrEnum
 
 
@@ -16,3 +17,10 @@ class Role(StrEnum):
 def sees_all_accounts(role: Role) -> bool:
     """Sellers see the accounts they own; integrations see none."""
     return role in (Role.APPROVER, Role.ADMIN, Role.AUDITOR)
+
+
+def may_change_accounts(role: Role, what: Collection[str]) -> bool:
+    """Admins change everything about accounts; approvers whom they belong to."""
+    if role is Role.APPROVER:
+        return set(what) <= {"owner"}
+    return role is Role.ADMIN

@@ -1,0 +1,1 @@
+"""What plans know without asking anybody: facts in, verdict out."""

@@ -32,7 +32,7 @@ LISTS = (
     "autonomy/execution", "autonomy/permit", "autonomy/receipt", "autonomy/run",
     "autonomy/approval", "autonomy/tool", "autonomy/triggerrow", "autonomy/effect",
     "autonomy/decisionbudget", "autonomy/objective", "autonomy/sloalert",
-    "autonomy/undo", "autonomy/sweep", "autonomy/replay",
+    "autonomy/undo", "autonomy/sweep", "autonomy/replay", "plans/plan",
 )  # fmt: skip
 BEAT = "django_celery_beat"
 HOUSE_WIDE = ("perception/person", f"{BEAT}/periodictask", f"{BEAT}/intervalschedule")

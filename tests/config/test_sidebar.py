@@ -13,6 +13,7 @@ def test_an_approver_comes_to_what_they_decide_and_no_further(house: House) -> N
     page = client.get("/admin/").content.decode()
     decided = (
         "autonomy/approval", "autonomy/execution", "autonomy/undo", "autonomy/sweep",
+        "plans/plan",
     )  # fmt: skip
     for path in LISTS:
         expected = 200 if path in decided else 403

@@ -67,7 +67,7 @@ VARIABLES = {
 # Path below /api/v1/ -> methods.
 ROUTES = {
     "accounts/": ["GET", "POST"],
-    "accounts/{id}/": ["GET"],
+    "accounts/{id}/": ["GET", "PATCH"],
     "accounts/{id}/timeline/": ["GET"],
     "signals/": ["GET", "POST"],
     "signals/{id}/": ["GET"],
@@ -125,6 +125,17 @@ ROUTES = {
     "exports/{id}/": ["GET"],
     "exports/{id}/download/": ["GET"],
     "settings/": ["GET", "PATCH"],
+    "plans/": ["GET", "POST"],
+    "plans/propose/": ["POST"],
+    "plans/{id}/": ["GET", "PATCH"],
+    "plans/{id}/approve/": ["POST"],
+    "plans/{id}/activate/": ["POST"],
+    "plans/{id}/pause/": ["POST"],
+    "plans/{id}/resume/": ["POST"],
+    "plans/{id}/abort/": ["POST"],
+    "plans/{id}/steps/": ["GET", "PUT"],
+    "plans/{id}/ledger/": ["GET"],
+    "plan-types/": ["GET"],
 }
 
 OUTSIDE = [
@@ -152,6 +163,43 @@ STATUSES = {
         "FAILED",
         "UNDONE",
         "CANCELLED",
+    ],
+}
+
+# Enumerations that rules know, by their path.
+WORDS = {
+    "plans.rules.lifecycle.Status": [
+        "DRAFT",
+        "APPROVED",
+        "ACTIVE",
+        "PAUSED",
+        "COMPLETED",
+        "ABORTED",
+        "EXPIRED",
+    ],
+    "plans.rules.lifecycle.StepStatus": [
+        "PENDING",
+        "PENDING_APPROVAL",
+        "RUNNING",
+        "DONE",
+        "AUTO_EXECUTED",
+        "FAILED",
+        "SKIPPED",
+        "CANCELLED",
+    ],
+    "plans.rules.gate.Code": [
+        "PRECONDITIONS_UNMET",
+        "CONFLICT_ACTIVE_PLAN",
+        "INVALID_PLAN_TYPE",
+        "NO_STEPS",
+        "DUPLICATE_STEP",
+        "UNKNOWN_ACTION",
+        "STEP_ORDER_VIOLATION",
+        "CYCLE",
+        "WINDOW_PAST",
+        "RISK_ELEVATED",
+        "HUMAN_TOUCH_REQUIRED",
+        "CONSTRAINT_VIOLATION",
     ],
 }
 
@@ -228,4 +276,5 @@ AUDIT_VIEWS = [
     "synthesizer_calls",
     "budgets",
     "kill_switches",
+    "plans",
 ]

@@ -124,6 +124,8 @@ def test_statuses() -> None:
         owner, _, inner = rest.partition(".")
         enum = getattr(import_string(f"{module}.models.{owner}"), inner)
         assert list(enum.values) == statuses
+    for path, words in names.WORDS.items():
+        assert list(import_string(path)) == words
     assert list(Role) == names.ROLES
     assert list(Opportunity.Stage.values) == names.STAGES
     assert list(Account.Lifecycle.values) == names.LIFECYCLES

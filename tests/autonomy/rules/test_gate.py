@@ -1,5 +1,6 @@
 """G1, G4: triggers and the cost gate, as tables."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -41,6 +42,7 @@ def _ago(seconds: float) -> datetime:
     ("given", "result", "reason"),
     [
         ({}, "ALLOW", "ALLOWED"),
+        ({"closed": True, "known_trigger": False}, "SKIP", "ACCOUNT_CLOSED"),
         ({"known_trigger": False}, "SKIP", "UNKNOWN_TRIGGER_TYPE"),
         ({"is_first": False}, "SKIP", "DUPLICATE"),
         ({"runs_left": 0}, "SKIP", "BUDGET_EXHAUSTED"),
@@ -117,6 +119,7 @@ def _pace(last: float | None = None, account: int = 0, tenant: int = 0) -> Pace:
         (_pace(last=61, account=11), "FIRED"),
         (_pace(last=61, account=12), "ACCOUNT_HOUR"),
         (_pace(tenant=100_000), "TENANT_HOUR"),
+        (replace(_pace(last=0), closed=True), "ACCOUNT_CLOSED"),
     ],
 )
 def test_a_trigger_keeps_its_windows(pace: Pace, reason: str) -> None:

@@ -40,6 +40,14 @@ def test_who_may(case: tuple[str, bool, bool], bar: Bar | None) -> None:
     assert found.bar is Bar.REPLAY_OPEN
 
 
+@pytest.mark.parametrize("status", ["FAILED", "IN_DOUBT"])
+def test_a_plan_tries_its_steps_again_itself(status: str) -> None:
+    """R12: an act that a plan would not know of is outside its contract."""
+    found = barred(Standing(status=status, keyed=True, same_place=True, of_plan=True))
+    assert found is not None
+    assert found.bar is Bar.NOT_REPLAYABLE
+
+
 def test_the_table_has_every_status() -> None:
     assert {status for status, *_ in TABLE} == set(Intent.Status.values)
 
