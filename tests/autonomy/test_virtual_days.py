@@ -53,7 +53,9 @@ def test_three_days_of_a_tenant(make_desk: Callable[..., Desk]) -> None:
                 assert BudgetUse.objects.count() == day + 1
             time.pass_(DAY)
         # The first was asked three days ago; that is how long it may wait.
-        asking.sweep(now=time.now())
+        # Of other tenants there may be more questions than one sweep takes.
+        while asking.sweep(now=time.now()):
+            pass
         assert [stands(each) for each in asked] == [
             "EXPIRED", "AWAITING_APPROVAL", "AWAITING_APPROVAL",
         ]  # fmt: skip
