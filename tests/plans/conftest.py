@@ -155,11 +155,14 @@ def course(make_course: Callable[..., Course]) -> Course:
 
 @pytest.fixture
 def alone(superuser: Any) -> None:
-    """What earlier tests left is neither due nor news: ticks see this test's plans only."""
+    """What earlier tests left is neither due nor news, and asks nobody: ticks and sweeps
+    see this test's plans only.
+    """
     with superuser.cursor() as cursor:
         cursor.execute(
             "UPDATE plans_plan SET due_at = '9999-01-01' WHERE due_at IS NOT NULL;"
             "UPDATE autonomy_intent SET heard = status"
             " WHERE step_id IS NOT NULL AND heard <> status;"
-            "UPDATE perception_account SET news_at = NULL WHERE news_at IS NOT NULL"
+            "UPDATE perception_account SET news_at = NULL WHERE news_at IS NOT NULL;"
+            "UPDATE autonomy_approval SET status = 'WITHDRAWN' WHERE status = 'PENDING'"
         )

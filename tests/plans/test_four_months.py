@@ -39,7 +39,7 @@ from tests.autonomy.tools.peer import Integrator, bound, integrator
 from tests.plans.conftest import NOTE, Course
 from tests.virtual import VirtualTime, virtual_time
 
-pytestmark = pytest.mark.usefixtures("db")
+pytestmark = pytest.mark.usefixtures("alone")
 
 DAYS = 120
 EVERY = timedelta(hours=12)

@@ -11,7 +11,7 @@ from plans import orchestrator
 from plans.errors import IllegalMove, PlanRefused, SelfApproval
 from tests.plans.conftest import BRIEF, ESCALATE, Course
 
-pytestmark = pytest.mark.usefixtures("db")
+pytestmark = pytest.mark.usefixtures("alone")
 
 
 def test_a_plan_walks_to_its_end(course: Course) -> None:
