@@ -104,7 +104,6 @@ class Plan(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["tenant", "-id"], name="plan_page"),
             models.Index(fields=["tenant", "account", "-id"], name="plan_account"),
             models.Index(fields=["tenant", "status", "-id"], name="plan_status"),
             models.Index(

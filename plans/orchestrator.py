@@ -118,8 +118,10 @@ def _safely(tenant: UUID, plan: UUID, now: datetime) -> Ticked:
 def look(id_: UUID, *, now: datetime) -> bool:
     """Everything that there is to do about one plan now; False where somebody holds it."""
     rows = Plan.objects.select_for_update(skip_locked=True, of=("self",))
+    # What was agreed on and what came of it is long, and not looked at here.
     plan = (
         rows.select_related("account")
+        .defer("contract", "closing")
         .filter(tenant_id=current_tenant(), pk=id_)
         .first()
     )

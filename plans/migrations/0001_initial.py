@@ -329,10 +329,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="plan",
-            index=models.Index(fields=["tenant", "-id"], name="plan_page"),
-        ),
-        migrations.AddIndex(
-            model_name="plan",
             index=models.Index(
                 fields=["tenant", "account", "-id"], name="plan_account"
             ),

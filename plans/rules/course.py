@@ -179,7 +179,8 @@ def _stopped(step: StepFacts, world: World) -> Wait | None:
 
 
 def _closed_hours(step: StepFacts, world: World) -> Wait | None:
-    if is_open(world.now, zone=world.zone, hours=world.hours):
+    # Where the tenant set none, a draft's own times are what was agreed on.
+    if not world.hours or is_open(world.now, zone=world.zone, hours=world.hours):
         return None
     opens = next_open(world.now, zone=world.zone, hours=world.hours)
     return _wait(step, "OUTSIDE_HOURS", "It is outside business hours.", opens)

@@ -184,6 +184,7 @@ def test_steps_that_are_for_silence_only(
 
 
 NIGHT = T0 + 8 * HOUR
+USUAL = {"days": [0, 1, 2, 3, 4], "start": "09:00", "end": "17:00"}
 
 
 @pytest.mark.parametrize(
@@ -192,8 +193,14 @@ NIGHT = T0 + 8 * HOUR
         ({"stops": {"": "Stop all."}}, "KILL_SWITCH", T0 + HOUR),
         ({"stops": {MAIL: "No mail."}}, "KILL_SWITCH", T0 + HOUR),
         ({"stops": {CHAT: "No chat."}}, "START", None),
-        ({"now": NIGHT}, "OUTSIDE_HOURS", T0 + 21 * HOUR),
-        ({"now": NIGHT, "zone": "America/Los_Angeles"}, "START", None),
+        ({"now": NIGHT, "hours": USUAL}, "OUTSIDE_HOURS", T0 + 21 * HOUR),
+        # Where the tenant set none, none hold it.
+        ({"now": NIGHT}, "START", None),
+        (
+            {"now": NIGHT, "hours": USUAL, "zone": "America/Los_Angeles"},
+            "START",
+            None,
+        ),
         ({"hours": {"days": [1], "start": "12:00", "end": "12:01"}}, "START", None),
         (
             {"others": (other(under_way=(MAIL,)),)},
