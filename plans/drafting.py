@@ -25,7 +25,7 @@ from plans.models import Plan, Revision, Step
 from plans.rules.facts import riskiest
 from plans.rules.gate import Violation, violations
 from plans.rules.lifecycle import EDITABLE, Status, StepStatus
-from plans.transitions import subjects_of
+from plans.transitions import edited, subjects_of
 from plans.types.registry import type_of
 
 # A draft is looked at so often, for its owner and its expiry.
@@ -73,7 +73,7 @@ def draft(
     plan.save(force_insert=True)
     Step.objects.bulk_create(steps)
     body = body_of(plan, steps)
-    _keep_revision(plan, body, [], by, at=at)
+    keep_revision(plan, body, member=by.member, at=at)
     data = {
         "plan_type": plan.plan_type, "source": str(plan.source), "revision": 1,
         **body, **(stated or {}),
@@ -117,12 +117,8 @@ def edit(plan: Plan, given: Mapping[str, Any], *, by: By) -> Plan:
     )  # fmt: skip
     after = body_of(plan, steps)
     changed = difference(before, after)
-    _keep_revision(plan, after, changed, by, at=at)
-    data = {"revision": plan.revision, "changed": changed, **after}
-    said = Fact(
-        kind=Kind.PLAN_EDITED, by=by.actor, subjects=subjects_of(plan), data=data
-    )
-    record_all([said], now=at)
+    keep_revision(plan, after, changed, member=by.member, at=at)
+    record_all([edited(plan, changed, by=by.actor, **after)], now=at)
     return plan
 
 
@@ -264,21 +260,22 @@ def _replace(plan: Plan, before: Sequence[Step], after: Sequence[Step]) -> None:
     Step.objects.bulk_update([step for step in after if step.pk in known], ["place"])
 
 
-def _keep_revision(
+def keep_revision(
     plan: Plan,
     body: Mapping[str, Any],
-    changed: Sequence[Mapping[str, Any]],
-    by: By,
+    changed: Sequence[Mapping[str, Any]] = (),
     *,
+    member: UUID | None,
     at: datetime,
 ) -> None:
+    """What the plan is from here on, and how that differs from before."""
     Revision.objects.create(
         tenant_id=current_tenant(),
         plan=plan,
         number=plan.revision,
         body=dict(body),
         changed=list(changed),
-        by_id=by.member,
+        by_id=member,
         at=at,
     )
 

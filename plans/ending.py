@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from autonomy.recall import recall
 from ledger.record import Actor, Fact, record_all
-from ledger.scope import current_tenant
 from plans import contract
-from plans.drafting import body_of
+from plans.drafting import body_of, keep_revision
+from plans.errors import StepNotOpen
 from plans.facts import Known
-from plans.models import Plan, Revision, Step
+from plans.models import Plan, Step
 from plans.rules.lifecycle import OPEN, SUBMITTED, Status, StepStatus
 from plans.transitions import move, move_step
 
@@ -75,14 +76,7 @@ def back_to_draft(
         waits=[],
     )
     stated = recall_steps(plan, steps, reason="REVISED", by=by, now=now)
-    Revision.objects.create(
-        tenant_id=current_tenant(),
-        plan=plan,
-        number=plan.revision,
-        body=body_of(plan, steps),
-        by_id=member,
-        at=now,
-    )
+    keep_revision(plan, body_of(plan, steps), member=member, at=now)
     record_all([said, *stated], now=now)
     return plan
 
@@ -148,6 +142,27 @@ def recall_steps(
             next_at=None,
         )  # fmt: skip
     return stated
+
+
+def leave_out(
+    plan: Plan,
+    step: Step,
+    *,
+    reason: str,
+    recalled: str,
+    why: str,
+    by: Actor,
+    now: datetime,
+    **more: Any,
+) -> list[Fact]:
+    """A person does without a step: what has not begun of it is taken back first."""
+    stated = recall_steps(plan, [step], reason=recalled, by=by, now=now)
+    if step.status in SUBMITTED:
+        raise StepNotOpen("It is under way; its result comes first.")
+    return stated + move_step(
+        step, StepStatus.SKIPPED, plan=plan, reason=reason, explanation=why, by=by,
+        now=now, finished_at=now, next_at=None, **more,
+    )  # fmt: skip
 
 
 def _left(step: Step) -> str:

@@ -89,7 +89,6 @@ def _serve(tenant: UUID, now: datetime, most: int) -> Ticked:
         with connection.cursor() as cursor:
             cursor.execute(_DUE, [tenant, now, most])
             due = [row[0] for row in cursor.fetchall()]
-    with tenant_scope(tenant):
         resting = _resting([*moved, *told], now=now)
     plans = [
         each for each in dict.fromkeys([*moved, *told, *due]) if each not in resting

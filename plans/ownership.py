@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from ledger.record import Actor, Fact, record_all
-from ledger.rules.kinds import Kind
+from ledger.record import Actor, record_all
 from ledger.scope import current_tenant
 from plans import ending
 from plans.facts import Known
 from plans.models import Plan
 from plans.rules.lifecycle import LIVE, Status
-from plans.transitions import subjects_of
+from plans.transitions import edited
 
 CHANGED = "OWNERSHIP_CHANGED"
 ASKED = "The account has a new owner, who takes the plan over or lets it end."
@@ -83,9 +82,7 @@ def _keep(plan: Plan, *, by: Actor, now: datetime, **changes: object) -> None:
     )
     for name, value in changes.items():
         setattr(plan, name, value)
-    data = {"revision": plan.revision, "changed": changed}
-    said = Fact(kind=Kind.PLAN_EDITED, by=by, subjects=subjects_of(plan), data=data)
-    record_all([said], now=now)
+    record_all([edited(plan, changed, by=by)], now=now)
 
 
 def _plain(value: object) -> object:

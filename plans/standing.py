@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from autonomy.rules.actions import SEVERITY, Risk
+from autonomy.rules.approvals import CALM
 from ledger.scope import current_tenant
 from perception.accounts import visible_to
 from perception.rules.callers import Caller
@@ -106,9 +106,7 @@ def _why_not_submit(plan: Plan, by: Caller) -> str:
     """Policy approves what is of low risk; whoever may edit it may ask for that."""
     if why := _why_not(plan, Verb.EDIT, by):
         return ILLEGAL if why == NOT_A_DRAFT else why
-    risk = plan.risk_level
-    is_low = risk in SEVERITY and SEVERITY[Risk(risk)] <= SEVERITY[Risk.LOW]
-    return "" if is_low else Code.RISK_ELEVATED.value
+    return "" if plan.risk_level in CALM else Code.RISK_ELEVATED.value
 
 
 def _standing(plan: Plan, by: Caller) -> Standing:

@@ -14,7 +14,6 @@ from autonomy import news as act_news
 from autonomy.permits import digest
 from ledger.clock import clock
 from ledger.record import SYSTEM, Actor, Fact, record_all
-from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant
 from perception.members import person_acting
 from perception.rules.callers import Caller
@@ -24,7 +23,6 @@ from plans.models import Plan, Step
 from plans.rules.authority import Verb
 from plans.rules.gate import Code, Violation, beyond_policy, starting
 from plans.rules.lifecycle import (
-    SUBMITTED,
     Status,
     StepStatus,
     may_move,
@@ -32,7 +30,7 @@ from plans.rules.lifecycle import (
     why_not,
 )
 from plans.standing import held, insist
-from plans.transitions import move, move_step, refused, subjects_of
+from plans.transitions import edited, move, move_step, refused
 
 POLICY = Actor(type="policy", id="plans")
 
@@ -187,13 +185,9 @@ def waive(id_: UUID, step_id: UUID, *, by: Caller, reason: str = "") -> Plan:
     done = StepStatus(step.status) in (StepStatus.DONE, StepStatus.AUTO_EXECUTED)
     if done or step.waived_at is not None or step.status == StepStatus.CANCELLED:
         raise StepNotOpen(f"It is {step.status}.")
-    stated = ending.recall_steps(plan, [step], reason="WAIVED", by=actor, now=at)
-    if step.status in SUBMITTED:
-        raise StepNotOpen("It is under way; its result comes first.")
-    stated += move_step(
-        step, StepStatus.SKIPPED, plan=plan, reason="WAIVED", explanation=reason,
-        by=actor, now=at, waived_by_id=by.membership, waived_at=at, finished_at=at,
-        next_at=None,
+    stated = ending.leave_out(
+        plan, step, reason="WAIVED", recalled="WAIVED", why=reason, by=actor, now=at,
+        waived_by_id=by.membership, waived_at=at,
     )  # fmt: skip
     return _touched(plan, stated, at=at)
 
@@ -204,12 +198,9 @@ def skip(id_: UUID, step_id: UUID, *, by: Caller, reason: str = "") -> Plan:
     at, actor = clock(), person_acting(by)
     if not may_step(StepStatus(step.status), StepStatus.SKIPPED):
         raise StepNotOpen(f"It is {step.status}.")
-    stated = ending.recall_steps(plan, [step], reason="SKIPPED", by=actor, now=at)
-    if step.status in SUBMITTED:
-        raise StepNotOpen("It is under way; its result comes first.")
-    stated += move_step(
-        step, StepStatus.SKIPPED, plan=plan, reason="SKIPPED_BY_PERSON",
-        explanation=reason, by=actor, now=at, finished_at=at, next_at=None,
+    stated = ending.leave_out(
+        plan, step, reason="SKIPPED_BY_PERSON", recalled="SKIPPED", why=reason,
+        by=actor, now=at,
     )  # fmt: skip
     return _touched(plan, stated, at=at)
 
@@ -273,9 +264,7 @@ def _take_over(plan: Plan, by: Actor, *, why: str = "") -> None:
     )  # fmt: skip
     was, is_ = (str(each) if each else None for each in (before, plan.owner_id))
     changed = [{"field": "owner", "before": was, "after": is_}]
-    data = {"revision": plan.revision, "changed": changed}
-    said = Fact(kind=Kind.PLAN_EDITED, by=by, subjects=subjects_of(plan), data=data)
-    record_all([said], now=at)
+    record_all([edited(plan, changed, by=by)], now=at)
 
 
 def _step_of(id_: UUID, step_id: UUID, verb: Verb, by: Caller) -> tuple[Plan, Step]:

@@ -1,6 +1,6 @@
 """The one way in which plans and steps change their status: conditional, and stated."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -154,6 +154,14 @@ def refused(
     }
     fact = Fact(kind=Kind.PLAN_REFUSED, by=by, subjects=subjects_of(plan), data=data)
     record_all([fact], now=now)
+
+
+def edited(
+    plan: Plan, changed: Sequence[Mapping[str, Any]], *, by: Actor, **more: Any
+) -> Fact:
+    """The fact that something about a plan other than its status was changed."""
+    data = {"revision": plan.revision, "changed": list(changed), **more}
+    return Fact(kind=Kind.PLAN_EDITED, by=by, subjects=subjects_of(plan), data=data)
 
 
 def subjects_of(plan: Plan) -> dict[str, UUID]:

@@ -171,18 +171,18 @@ class CalendarSite(Site):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.server = Radicale(folder)
-        self.server.make("work")
+        self.server.make("diary")
 
     @property
     def port(self) -> int:
         return self.server.port
 
     def config(self, port: int | None = None) -> dict[str, Any]:
-        url = f"http://127.0.0.1:{port or self.port}/{Radicale.user}/work/"
+        url = f"http://127.0.0.1:{port or self.port}/{Radicale.user}/diary/"
         return {"url": url, "user": Radicale.user, "own": ["own.example"]}
 
     def put(self, number: int) -> None:
-        self.server.put("work", f"e{number}", EVENT.format(n=number))
+        self.server.put("diary", f"e{number}", EVENT.format(n=number))
 
     def close(self) -> None:
         self.server.close()
