@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 
 from autonomy import giving_up, leases, service, switchboard
 from autonomy.carry import Claim, carried_out
@@ -84,7 +84,7 @@ def perform(
         leases.put_off(intent, refusal, tenant=tenant, counted=limits.counted)
         return WAITS
     except Exception as error:
-        with suppress(DatabaseError):
+        with suppress(Error):
             leases.stumble(intent, error, tenant=tenant, counted=limits.counted)
         raise
     if isinstance(claim, str):

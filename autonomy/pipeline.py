@@ -10,7 +10,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 
 from autonomy import admission, decide, runs
 from autonomy.approve import approve
@@ -121,12 +121,12 @@ def _unjudged(held: Held) -> list[Intent]:
 
 def _failed(held: Held, error: Exception) -> None:
     """Say what broke, and let another attempt come; a broken connection is replaced."""
-    if isinstance(error, DatabaseError):
+    if isinstance(error, Error):
         connection.close()
     try:
         with tenant_scope(held.tenant):
             runs.put_off(held, error=type(error).__name__)
-    except DatabaseError:
+    except Error:
         # The lease will end by itself.
         connection.close()
     logger.warning("stage failed", name=str(held.id), error=type(error).__name__)

@@ -1,6 +1,6 @@
 """Whoever listens is told that there is work; they look by themselves too."""
 
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import Error, connection
 
 CHANNEL = "autonomy_work"
 
@@ -10,6 +10,6 @@ def wake() -> None:
     try:
         with connection.cursor() as cursor:
             cursor.execute(f"NOTIFY {CHANNEL}")
-    except (DatabaseError, InterfaceError):
+    except Error:
         # What was committed stays: the next look finds it.
         return

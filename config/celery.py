@@ -6,6 +6,7 @@ from uuid import UUID
 
 from celery import Celery, Task
 from django.conf import settings
+from django.db import connection
 
 from config.safety import refuse_unsafe
 from ledger.scope import tenant_scope
@@ -36,12 +37,15 @@ class HouseTask(Task):  # type: ignore[type-arg]
     house_wide = False
 
     def __call__(self, *args: object, **kwargs: object) -> object:
-        if self.house_wide:
-            return super().__call__(*args, **kwargs)
-        if "tenant" not in kwargs:
+        if not self.house_wide and "tenant" not in kwargs:
             raise TaskWithoutTenant(self.name)
-        with tenant_scope(UUID(str(kwargs["tenant"]))):
-            return super().__call__(*args, **kwargs)
+        try:
+            if self.house_wide:
+                return super().__call__(*args, **kwargs)
+            with tenant_scope(UUID(str(kwargs["tenant"]))):
+                return super().__call__(*args, **kwargs)
+        finally:
+            _replace_broken_connection()
 
     def apply_async(self, *args: Any, **options: Any) -> Any:
         """Send it now. What waits in Redis longer than its visibility timeout runs more
@@ -50,6 +54,15 @@ class HouseTask(Task):  # type: ignore[type-arg]
         if options.get("countdown") or options.get("eta"):
             raise TaskInBroker(self.name)
         return super().apply_async(*args, **options)
+
+
+def _replace_broken_connection() -> None:
+    """Whatever a task did about an error: the next one must not inherit what it broke.
+
+    Connections outlive tasks here, and only a transaction drops one that died in it.
+    """
+    if connection.errors_occurred and not connection.in_atomic_block:
+        connection.close()
 
 
 app = Celery("autonomy", task_cls=HouseTask)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.utils import timezone
 
 from config import health
@@ -41,7 +41,7 @@ def examine() -> list[Finding]:
     if state == "ok":
         try:
             findings += _database()
-        except DatabaseError as error:
+        except Error as error:
             findings.append(
                 Finding("database", False, str(error).splitlines()[0], "Run `migrate`.")
             )

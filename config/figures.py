@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import accumulate
 
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.utils import timezone
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -27,7 +27,7 @@ class House(Collector):
             waiting = backlog(now=now)
             work = workload(now=now)
             tools = served(now=now)
-        except DatabaseError:
+        except Error:
             up.add_metric([], 0)
             yield up
             return

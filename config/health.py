@@ -5,7 +5,7 @@ from typing import Any
 
 import redis
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
@@ -80,7 +80,7 @@ def processes() -> dict[str, str]:
     """Whether each process made progress lately."""
     try:
         seen = ages(now=timezone.now())
-    except DatabaseError:
+    except Error:
         return dict.fromkeys(PROCESSES, "unknown")
     limit = STALE_AFTER.total_seconds()
     return {name: _liveness(seen.get(name), limit) for name in PROCESSES}
@@ -95,7 +95,7 @@ def _liveness(age: float | None, limit: float) -> str:
 def _attempt(check: Callable[[], object]) -> str:
     try:
         check()
-    except (DatabaseError, redis.RedisError, OSError) as error:
+    except (Error, redis.RedisError, OSError) as error:
         return f"unreachable ({type(error).__name__})"
     return "ok"
 

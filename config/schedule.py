@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections
+from django.db import Error, close_old_connections
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler
 
@@ -60,7 +60,7 @@ class Timetable(DatabaseScheduler):
         try:
             beat("beat", now=clock())
             wait: float = super().tick(*args, **kwargs)
-        except DatabaseError:
+        except Error:
             close_old_connections()
             wait = 1.0
         return min(wait, settings.TICK_SECONDS)

@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 
 from ledger.clock import clock
 from ledger.record import Actor, Fact, record
@@ -150,13 +150,13 @@ class _Walk:
             return NOTHING
         except NotNow as refusal:
             return self._put_off(refusal)
-        except DatabaseError:
+        except Error:
             # The lease ends by itself.
             raise
         except PerceptionError as failure:
             return self._failed(failure)
         except Exception as error:
-            with suppress(DatabaseError):
+            with suppress(Error):
                 self._failed(error)
             raise
 

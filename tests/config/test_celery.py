@@ -4,8 +4,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db import Error, connection
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
+from autonomy.waking import wake
 from config.celery import TaskWithoutTenant, app
 from config.schedule import ALLOWED_TASKS, TICKS, install_missing
 from ledger.errors import ForeignTenant
@@ -17,6 +19,27 @@ from tests.conftest import House
 @app.task(name="test.who")
 def who(*, tenant: str = "") -> tuple[UUID, int]:
     return current_tenant(), Entry.objects.count()
+
+
+@app.task(name="test.swallows", house_wide=True)
+def swallows() -> None:
+    """Outside every transaction, and a broken line is no error to it."""
+    wake()
+
+
+@app.task(name="test.asks", house_wide=True)
+def asks() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def cut(superuser: Any) -> None:
+    """The server lets go of this process, which is not told."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        pid = cursor.fetchone()
+    with superuser.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s)", pid)
 
 
 def run(house: House) -> Any:
@@ -31,6 +54,17 @@ def test_a_task_runs_in_the_scope_of_its_tenant(house: House, other: House) -> N
         who()
     with pytest.raises(ForeignTenant), tenant_scope(house.tenant):
         run(other)
+
+
+def test_a_task_leaves_no_broken_connection_to_the_next(superuser: Any) -> None:
+    """Only an error inside a transaction drops its connection; these are outside one."""
+    cut(superuser)
+    with pytest.raises(Error):
+        asks()
+    asks()
+    cut(superuser)
+    swallows()
+    asks()
 
 
 def test_the_timetable_adds_what_is_missing_and_keeps_what_was_changed(

@@ -13,7 +13,7 @@ import psycopg2
 import structlog
 from django.conf import settings
 from django.core.management.base import BaseCommand
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import Error, close_old_connections, connection
 from kombu.exceptions import OperationalError
 
 from autonomy import simulate
@@ -126,7 +126,7 @@ def guarded(work: Callable[[], Any]) -> Any:
     try:
         close_old_connections()
         return work()
-    except DatabaseError as error:
+    except Error as error:
         logger.warning("database is away", error=type(error).__name__)
         connection.close()
         time.sleep(0.5)
