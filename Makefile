@@ -12,7 +12,7 @@ TEST_ENV := env -u DATABASE_URL -u DATABASE_OWNER_URL -u REDIS_URL -u BROKER_URL
 # Files of tests run in two lanes, each with servers of its own; LANES= runs them one by one.
 LANES ?= -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: run test setup lint fmt bench chaos docs css clean help
+.PHONY: run test setup lint fmt bench chaos docs css mail clean help
 
 help: ## what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -75,6 +75,9 @@ css: ## build the one style of all pages (needs node; nothing of it is needed to
 	@cd assets
 	npm ci --no-audit --no-fund
 	npm run build
+
+mail: ## build the template of digests from assets/digest.mjml (needs what the tests need)
+	@$(BIN)/python tools/mail_template.py
 
 clean: ## stop the embedded services and remove what was made
 	@test ! -x $(BIN)/python || $(BIN)/python manage.py services down

@@ -10,12 +10,13 @@ from django.conf import settings
 from django.db.models import F
 from uuid_utils.compat import uuid7
 
-from autonomy import registry, runs
+from autonomy import ranking, registry, runs
 from autonomy.context import frozen_context
 from autonomy.drafts import RULES, Said, Settled, keep
 from autonomy.errors import NotAdmitted, WrongParameters
 from autonomy.models import DecisionUse, Run
 from autonomy.propose import check_parameters
+from autonomy.ranking import PLAIN, STANDING, Standing
 from autonomy.rows import Writes
 from autonomy.rules.actions import ActionType, Tier, normalise
 from autonomy.rules.proposals import Draft, Refused, Sorted, sort_out
@@ -61,6 +62,8 @@ class Begun:
     call: UUID | None
     # The tenant's types as they were asked about.
     types: Sequence[ActionType]
+    # What ranks, as it stood then.
+    standing: Standing
     writes: Writes = field(default_factory=Writes)
 
 
@@ -134,10 +137,14 @@ def fall_back(asked: Asked, why: str, tried: Answer | None = None) -> Said:
 
 
 def settle(
-    asked: Asked, said: Said, types: Sequence[ActionType] | None = None
+    asked: Asked,
+    said: Said,
+    types: Sequence[ActionType] | None = None,
+    standing: Standing = PLAIN,
 ) -> Settled:
-    """Hold an answer against registry, schemas and evidence. Where nothing of it holds,
-    the rules take over; what was refused stays on the list.
+    """Hold an answer against registry, schemas and evidence, and put what holds in its
+    order. Where nothing of it holds, the rules take over; what was refused stays on the
+    list.
     """
     known = {
         each.key: each for each in (registry.all_types() if types is None else types)
@@ -150,15 +157,10 @@ def settle(
         ruled = _sorted(asked, instead, known)
         found = Sorted(kept=ruled.kept, refused=(*found.refused, *ruled.refused))
         said = instead
-    kept = rank(found.kept, asked.context)
+    ranked = ranking.rank(found.kept, asked.context, standing, run=asked.run_id)
     return Settled(
-        asked=asked, said=said, kept=kept, refused=found.refused, types=known
+        asked=asked, said=said, ranked=ranked, refused=found.refused, types=known
     )
-
-
-def rank(drafts: Sequence[Draft], context: Mapping[str, Any]) -> tuple[Draft, ...]:
-    """The order in which proposals are shown. As they came: nothing has been learned."""
-    return tuple(drafts)
 
 
 def _sorted(asked: Asked, said: Said, types: Mapping[str, ActionType]) -> Sorted:
@@ -194,12 +196,13 @@ def _begin(held: Held, chosen: Synthesizer) -> Begun | None:
     before sees the same bytes again.
     """
     named = [held.tenant, held.id, held.fence]
-    found = Writes().find(Run, _HELD, named, beside=("account",))
+    found = Writes().find(Run, _HELD, named, beside=("account",), also=(STANDING,))
     if not found:
         return None
     (run,) = found
     if run.gate_result != GateResult.ALLOW:
         raise NotAdmitted
+    standing = ranking.read(run.ranking)
     context = run.context or {}
     if "signals" not in context:
         context = _freeze(held, run.account, more=context)
@@ -217,9 +220,11 @@ def _begin(held: Held, chosen: Synthesizer) -> Begun | None:
     writes.add(_CALL, [*named, chosen.name, allowed, chosen.charged])
     if chosen.name == RULES:
         # Nobody is charged for them: their call is kept with what they answer.
-        return Begun(asked=asked, call=call, types=types, writes=writes)
+        return Begun(
+            asked=asked, call=call, types=types, standing=standing, writes=writes
+        )
     recorded = call if writes.send() else None
-    return Begun(asked=asked, call=recorded, types=types)
+    return Begun(asked=asked, call=recorded, types=types, standing=standing)
 
 
 def _freeze(held: Held, account: Account, *, more: Mapping[str, Any]) -> dict[str, Any]:
@@ -237,7 +242,7 @@ def _finish(held: Held, begun: Begun, said: Said) -> Stage | None:
         writes.add(_CALLED, (*taken, held.tenant, begun.call))
         if answer.tokens or answer.cost:
             count(answer, now=held.at)
-    settled = settle(begun.asked, said, begun.types)
+    settled = settle(begun.asked, said, begun.types, begun.standing)
     moved = runs.move(
         held,
         RunStatus.DECIDED,

@@ -10,6 +10,7 @@ from autonomy.context import for_the_record, is_from_outside
 from autonomy.models import Intent
 from autonomy.permits import digest
 from autonomy.propose import proposed
+from autonomy.ranking import Ranked, choices
 from autonomy.rows import Writes
 from autonomy.rules.actions import ActionType
 from autonomy.rules.proposals import Draft, Refused
@@ -53,9 +54,13 @@ class Settled:
 
     asked: Asked
     said: Said
-    kept: tuple[Draft, ...]
+    ranked: Ranked
     refused: tuple[Refused, ...]
     types: Mapping[str, ActionType]
+
+    @property
+    def kept(self) -> tuple[Draft, ...]:
+        return self.ranked.drafts
 
     def stated(self) -> dict[str, Any]:
         """As the run's row and the ledger hold it."""
@@ -103,7 +108,8 @@ def keep(run: Started, settled: Settled, *, now: datetime) -> list[Intent]:
         facts.append(
             Fact(kind=Kind.PROPOSAL_REFUSED, by=by, subjects=subjects, data=said)
         )
-    Writes().insert(*intents).state(facts, now=now).send()
+    ranked = choices(settled.ranked, intents, run=run.id, now=now)
+    Writes().insert(*intents).insert(*ranked).state(facts, now=now).send()
     return intents
 
 
@@ -158,6 +164,7 @@ def _decided(
         "trigger": run.trigger,
         "snapshot": for_the_record(context),
         "snapshot_digest": digest(context),
+        "ranking": settled.ranked.stated(),
         "proposals": [
             {
                 "intent": str(each.id),

@@ -232,3 +232,43 @@ class NotAdmitted(AutonomyError):
 
 class AdminAsksFirst(AutonomyError):
     """An admin asks for it first; then another person can sign."""
+
+
+class NotYourGoal(AutonomyError):
+    """Sellers set goals for themselves and for accounts that they own."""
+
+
+class GoalEnded(AutonomyError):
+    """The goal has ended, and stays as it is."""
+
+
+class GoalTooWide(AutonomyError):
+    """The goal covers too many deals: set one for a seller or an account."""
+
+
+class NoSuchJob(AutonomyError):
+    """There is no job of this name."""
+
+
+class JobIsOff(AutonomyError):
+    """A job that is switched off is switched on first."""
+
+
+class NoSuchDigest(AutonomyError):
+    """There is no digest of yours with this id."""
+
+
+class NoSuchModel(AutonomyError):
+    """There is no ranking model of this version."""
+
+
+class ModelMoved(AutonomyError):
+    """The model stands elsewhere by now."""
+
+
+class GateRefused(AutonomyError):
+    """The model has not shown that it ranks better."""
+
+
+class NoActiveModel(AutonomyError):
+    """No model ranks that could be rolled back."""

@@ -13,6 +13,7 @@ GLOBAL_TABLES = frozenset(
         "perception_person", "perception_person_groups",
         "perception_person_user_permissions", "perception_heartbeat",
         "perception_kindrate",
+        "autonomy_job", "autonomy_houseranking",
         "ledger_systemuse", "autonomy_houseboard",
         "auth_group", "auth_group_permissions", "auth_permission",
         "django_admin_log", "django_content_type", "django_migrations",

@@ -10,15 +10,12 @@ from typing import Any
 
 from environ import Env
 
-from config import values
+from config import mail, values
 from config.values import ROOT, WrongSetting
 from perception.rules.egress import parse_allowed
 
 DATABASE_SCHEMES = ("postgres", "postgresql", "psql")
 REDIS_SCHEMES = ("redis", "rediss", "unix")
-EMAIL_SCHEMES = (
-    "smtp", "smtp+tls", "smtps", "smtp+ssl", "consolemail", "filemail",
-)  # fmt: skip
 BROKER_SCHEMES = (*REDIS_SCHEMES, "amqp", "amqps")
 
 
@@ -57,6 +54,7 @@ class Environment:
     synthesizer_url: str | None
     llm_model: str | None
     email_url: str | None
+    public_url: str
     oidc: tuple[str, str, str] | None
 
     @property
@@ -108,7 +106,8 @@ def load(given: Mapping[str, str] | None = None) -> Environment:
         egress_allow=_egress(values.words(known, "EGRESS_ALLOW", ())),
         **_spine(known),
         **_synthesizer(known),
-        email_url=values.url(known, "EMAIL_URL", EMAIL_SCHEMES),
+        email_url=values.url(known, "EMAIL_URL", mail.SCHEMES),
+        public_url=_public(known),
         oidc=_oidc(known),
     )
 
@@ -229,6 +228,11 @@ def _egress(entries: tuple[str, ...]) -> tuple[str, ...]:
     except ValueError as error:
         raise WrongSetting(f"EGRESS_ALLOW: {error}") from error
     return entries
+
+
+def _public(given: Mapping[str, str]) -> str:
+    """Where people reach the house, for links in mails; empty: mails have none."""
+    return (values.url(given, "PUBLIC_URL", ("https", "http")) or "").rstrip("/")
 
 
 def _oidc(given: Mapping[str, str]) -> tuple[str, str, str] | None:

@@ -30,6 +30,8 @@ UNSCOPED = (
     "/healthz", "/livez", "/readyz", "/metrics", "/static/", "/api/schema", "/tenants/",
     # Webhooks find their tenant by their connector.
     "/api/v1/webhooks/",
+    # What is set there concerns every tenant, and is stated in the house's own.
+    "/admin/autonomy/job/",
 )  # fmt: skip
 
 

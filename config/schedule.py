@@ -7,6 +7,7 @@ from django.db import Error, close_old_connections
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler
 
+from autonomy import jobs
 from ledger.clock import clock
 from perception.pulse import beat
 
@@ -24,6 +25,10 @@ TICKS = {
     "scan patterns": ("operate.scan_patterns", settings.TICK_SECONDS),
     "summarise accounts": ("operate.summarise", 60),
     "advance plans": ("operate.advance_plans", settings.TICK_SECONDS),
+    "run jobs": ("operate.run_jobs", 15),
+    "settle responses": ("operate.settle_responses", 3600),
+    "run rituals": ("operate.run_rituals", 10),
+    "deliver digests": ("operate.deliver_digests", 15),
     "forget old pulls": ("operate.forget_pulls", 86_400),
     "run simulations": ("operate.simulate", settings.TICK_SECONDS),
     "state crossings of tenants": ("operate.state_system_use", 600),
@@ -55,6 +60,7 @@ class Timetable(DatabaseScheduler):
 
     def setup_schedule(self) -> None:
         install_missing()
+        jobs.install_missing(now=clock())
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
         try:

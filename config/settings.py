@@ -2,11 +2,12 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import structlog
 from kombu import Queue
 
-from config import databases, logs
+from config import databases, logs, mail
 from config.embedded import EmbeddedError
 from config.env import Environment, load
 from config.theme import STATIC_URL as STATIC_URL
@@ -16,15 +17,15 @@ from config.values import WrongSetting
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
-def _start() -> tuple[Environment, databases.Urls]:
+def _start() -> tuple[Environment, databases.Urls, dict[str, Any]]:
     try:
         env = load()
-        return env, databases.urls(env)
+        return env, databases.urls(env), mail.settings_of(env.email_url)
     except (WrongSetting, EmbeddedError) as problem:
         sys.exit(f"autonomy: {problem}")
 
 
-ENV, URLS = _start()
+ENV, URLS, MAIL = _start()
 
 DEBUG = ENV.debug
 SECRET_KEY = ENV.secret_key
@@ -311,12 +312,10 @@ LANGUAGE_CODE = "en"
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
-if ENV.email_url:
-    from environ import Env
 
-    vars().update(Env.email_url_config(ENV.email_url))
-else:
-    EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+vars().update(MAIL)
+DIGESTS_BY_MAIL = ENV.email_url is not None
+PUBLIC_URL = ENV.public_url
 
 # --- Safety ----------------------------------------------------------------------
 

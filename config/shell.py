@@ -19,6 +19,7 @@ from perception.rules.roles import Role
 PLACES: tuple[tuple[str, str, frozenset[Role]], ...] = (
     ("Overview", "home", READERS),
     ("Plans", "plans-page", READERS),
+    ("Digest", "digest-page", READERS),
     ("Admin", "admin:index", OVERSEERS),
     ("API docs", "docs", EVERYBODY),
 )

@@ -24,6 +24,8 @@ GROUPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
         (
             ("autonomy_triggerrow", "", ""),
             ("autonomy_decisionbudget", "Decision budget", ""),
+            ("autonomy_ritual", "", ""),
+            ("autonomy_digest", "", ""),
             ("autonomy_run", "", ""),
             ("autonomy_run", "Parked work", "status__exact=PARKED"),
         ),
@@ -76,6 +78,7 @@ GROUPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
             ("perception_membership", "Members", ""),
             ("perception_apitoken", "API tokens", ""),
             ("perception_person", "People of the house", ""),
+            ("autonomy_job", "Jobs of the house", ""),
         ),
     ),
 )

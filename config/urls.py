@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from autonomy import views as autonomy_pages
 from config import health, pages
 from plans import views as plan_pages
 
@@ -27,6 +28,9 @@ urlpatterns = [
         plan_pages.step,
         name="plan-page-step",
     ),
+    path("digest/", autonomy_pages.digest, name="digest-page"),
+    path("digest/<uuid:pk>/seen/", autonomy_pages.seen, name="digest-page-seen"),
+    path("digest/undo/<uuid:pk>/", autonomy_pages.undo, name="digest-page-undo"),
     path("admin/", admin.site.urls),
     path("api/v1/", include("ledger.urls")),
     path("api/v1/", include("perception.urls")),

@@ -9,7 +9,7 @@ from django.db import connection
 
 from ledger.record import Actor, Fact, record_all
 from ledger.rules.kinds import Kind
-from ledger.scope import current_tenant, system_scope, tenant_scope
+from ledger.scope import current_tenant
 from perception import reviews
 from perception.models import Interaction, Signal
 from perception.noticing import say
@@ -46,20 +46,24 @@ WHERE r.tenant_id = %s AND r.account_id = v.account
 
 def scan_due(*, now: datetime) -> int:
     """Look through what is due, of each tenant its share; return the patterns found."""
-    with system_scope(JOB):
-        tenants = reviews.tenants_due(reviews.SCAN, now=now)
-    found = 0
-    for tenant in tenants:
-        with tenant_scope(tenant):
-            found += _scan(now)
-    return found
+    served = reviews.serve(
+        reviews.SCAN, lambda taken: _scan(taken, now), job=JOB, most=AT_ONCE, now=now
+    )
+    return served.made
 
 
-def _scan(now: datetime) -> int:
-    """One tenant's share, in one transaction."""
+def scan_all(*, now: datetime) -> reviews.Served:
+    """Look through all that is due."""
+    return reviews.sweep(
+        reviews.SCAN, lambda taken: _scan(taken, now), job=JOB, most=AT_ONCE, now=now
+    )
+
+
+def _scan(taken: reviews.Taken, now: datetime) -> int:
+    """A share of one tenant, in one transaction."""
     items: list[dict[str, Any]] = []
     moves: list[tuple[UUID, datetime | None]] = []
-    for account, is_open in reviews.take(reviews.SCAN, most=AT_ONCE, now=now):
+    for account, is_open in taken:
         met = _met(account, now) if is_open else []
         newest = {each.id: each.at for each in met}
         items += [

@@ -9,7 +9,7 @@ from django.db.models import Min
 
 from ledger.record import Actor, Fact, record_all
 from ledger.rules.kinds import Kind
-from ledger.scope import current_tenant, system_scope, tenant_scope
+from ledger.scope import current_tenant
 from perception import reviews
 from perception.models import Interaction, Review, Signal, Summary
 from perception.rules.signals import SILENT
@@ -47,14 +47,21 @@ WHERE r.tenant_id = %s AND r.account_id = %s
 
 def summarise_due(*, now: datetime) -> int:
     """Tell what is due, of each tenant its share; return the summaries written."""
-    with system_scope(JOB):
-        tenants = reviews.tenants_due(reviews.SUMMARY, now=now)
-    written = 0
-    for tenant in tenants:
-        with tenant_scope(tenant):
-            taken = reviews.take(reviews.SUMMARY, most=AT_ONCE, now=now)
-            written += sum(_tell(account, now) for account, _ in taken)
-    return written
+    served = reviews.serve(
+        reviews.SUMMARY, lambda taken: _all(taken, now), job=JOB, most=AT_ONCE, now=now
+    )
+    return served.made
+
+
+def summarise_all(*, now: datetime) -> reviews.Served:
+    """Tell all that is due."""
+    return reviews.sweep(
+        reviews.SUMMARY, lambda taken: _all(taken, now), job=JOB, most=AT_ONCE, now=now
+    )
+
+
+def _all(taken: reviews.Taken, now: datetime) -> int:
+    return sum(_tell(account, now) for account, _ in taken)
 
 
 def lately(account: UUID) -> list[dict[str, Any]]:

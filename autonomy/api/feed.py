@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from autonomy import feed
+from autonomy.api.shapes import calibrated_by
 from autonomy.models import Approval, Execution, Intent
 from ledger.doors import Pages
 from perception.rules.callers import caller_of
@@ -36,6 +37,7 @@ class ItemOut(serializers.Serializer[Any]):
     requires_role = serializers.CharField(allow_null=True)
     can_decide = serializers.BooleanField(allow_null=True)
     confidence = serializers.FloatField(allow_null=True)
+    calibrated_confidence = serializers.SerializerMethodField()
     risk_level = serializers.CharField(allow_null=True)
     rationale = serializers.CharField(allow_null=True)
     auto_executed = serializers.BooleanField(allow_null=True)
@@ -50,6 +52,10 @@ class ItemOut(serializers.Serializer[Any]):
     expires_at = serializers.DateTimeField(allow_null=True)
     escalated_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
+
+    def get_calibrated_confidence(self, item: dict[str, Any]) -> float | None:
+        """The share of such confidences that came true; null where nobody knows yet."""
+        return calibrated_by(self.context, item["confidence"])
 
 
 class NextFilter(filters.FilterSet):

@@ -10,7 +10,7 @@ from rest_framework import generics, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from autonomy.api.shapes import IntentIn, VerdictOut, account_for
+from autonomy.api.shapes import IntentIn, VerdictOut, account_for, calibrated_by
 from autonomy.models import Intent, Verdict
 from autonomy.propose import propose
 from ledger.doors import Pages
@@ -26,15 +26,21 @@ class IntentOut(serializers.ModelSerializer[Intent]):
     contact = serializers.UUIDField(source="contact_id", allow_null=True)
     run = serializers.UUIDField(source="run_id", allow_null=True)
     proposed_by = serializers.UUIDField(source="proposed_by_id", allow_null=True)
+    calibrated_confidence = serializers.SerializerMethodField()
     verdict = serializers.SerializerMethodField()
 
     class Meta:
         model = Intent
         fields: ClassVar = [
             "id", "account", "opportunity", "contact", "run", "origin", "action_type",
-            "parameters", "confidence", "risk_level", "rationale", "evidence",
+            "parameters", "confidence", "calibrated_confidence", "risk_level",
+            "rationale", "evidence",
             "status", "proposed_by", "created_at", "updated_at", "verdict",
         ]  # fmt: skip
+
+    def get_calibrated_confidence(self, intent: Intent) -> float | None:
+        """The share of such confidences that came true; null where nobody knows yet."""
+        return calibrated_by(self.context, intent.confidence)
 
     @extend_schema_field(VerdictOut)
     def get_verdict(self, intent: Intent) -> Any:

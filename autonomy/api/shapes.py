@@ -7,6 +7,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 
+from autonomy import ranking
 from autonomy.errors import BundleRefused
 from autonomy.rules.actions import normalise
 from autonomy.rules.verdict import Decision
@@ -70,6 +71,15 @@ class IntentIn(Named):
         allow_null=True,
         help_text="May raise the registry's risk, never lower it.",
     )
+
+
+def calibrated_by(context: Any, confidence: float | None) -> float | None:
+    """A confidence as it is shown; what it is shown by is read once for an answer."""
+    if confidence is None:
+        return None
+    if "calibration" not in context:
+        context["calibration"] = ranking.calibration()
+    return ranking.shown(context["calibration"], confidence)
 
 
 def account_for(request: Request, named: str) -> Account:

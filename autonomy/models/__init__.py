@@ -14,6 +14,7 @@ from autonomy.models.controls import (
     Profile,
     Receipt,
 )
+from autonomy.models.goals import Goal, Job, Ritual, Told
 from autonomy.models.hands import (
     Objective,
     Replay,
@@ -21,6 +22,13 @@ from autonomy.models.hands import (
     Sweep,
     ToolMinute,
     Undo,
+)
+from autonomy.models.learning import (
+    Choice,
+    Evaluation,
+    HouseRanking,
+    Ranking,
+    Suggestion,
 )
 from autonomy.models.policies import Activation, Bundle, PolicyData, Simulation
 from autonomy.models.runs import (
@@ -43,15 +51,20 @@ __all__ = [
     "Budget",
     "BudgetUse",
     "Bundle",
+    "Choice",
     "ContextField",
     "Course",
     "DecisionBudget",
     "DecisionUse",
     "Digest",
     "Effect",
+    "Evaluation",
     "Execution",
+    "Goal",
     "HouseBoard",
+    "HouseRanking",
     "Intent",
+    "Job",
     "KillSwitch",
     "Mode",
     "Objective",
@@ -60,13 +73,17 @@ __all__ = [
     "Permit",
     "PolicyData",
     "Profile",
+    "Ranking",
     "Receipt",
     "Replay",
+    "Ritual",
     "Run",
     "Simulation",
     "SloAlert",
+    "Suggestion",
     "Sweep",
     "SynthesizerCall",
+    "Told",
     "Tool",
     "ToolMinute",
     "TriggerRow",

@@ -285,9 +285,27 @@ class Digest(models.Model):
     member = within_tenant("perception.Membership", related_name="digests")
     day = models.DateField()
     delivered_at = models.DateTimeField(null=True, blank=True)
+    # What it says, as it was when it was written.
+    body = models.JSONField(default=dict, blank=True, db_default={})
+    due_at = models.DateTimeField(null=True, blank=True)
+    written_at = models.DateTimeField(null=True, blank=True)
+    # Sending it is tried again until it arrives: by mail, or in the app.
+    next_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0, db_default=0)
+    way = models.CharField(max_length=5, blank=True, default="", db_default="")
+    receipt = models.CharField(max_length=255, blank=True, default="", db_default="")
+    error = models.CharField(max_length=300, blank=True, default="", db_default="")
+    seen_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [of_tenant("member", "day", name="digest_day")]
+        indexes = [
+            models.Index(
+                fields=["tenant", "next_at"],
+                name="digest_due",
+                condition=models.Q(next_at__isnull=False),
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.day}"

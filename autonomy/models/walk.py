@@ -126,6 +126,11 @@ class Intent(models.Model):
                 condition=models.Q(given_up_at__isnull=False),
             ),
             models.Index(
+                fields=["tenant", "updated_at"],
+                name="intent_unanswered",
+                condition=models.Q(reaches_out=True, status="SUCCEEDED"),
+            ),
+            models.Index(
                 fields=["tenant", "-id"],
                 name="intent_in_doubt",
                 condition=models.Q(status="IN_DOUBT"),

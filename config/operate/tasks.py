@@ -5,16 +5,27 @@ from uuid import UUID
 
 from django.conf import settings
 
-from autonomy import alerts, asking, service, simulate, telling
+from autonomy import (
+    alerts,
+    asking,
+    digests,
+    jobs,
+    responses,
+    rituals,
+    service,
+    simulate,
+    telling,
+)
 from autonomy.relay import Relay
 from autonomy.tasks import publish
 from config.celery import app
 from config.idempotency import forget
+from config.operate.jobs import DOERS
 from ledger import crossings, export, seal
 from ledger.clock import clock
 from perception import patterns, pulls, scheduler, summaries, webhooks
 from perception import pulse as pulses
-from plans import orchestrator
+from plans import foreseeing, orchestrator
 
 # So many beats that did not come, and the relay is taken for gone.
 LATE_BEATS = 3
@@ -123,6 +134,29 @@ def tell_alerts() -> int:
 @app.task(name="operate.forget_minutes", house_wide=True)
 def forget_minutes() -> int:
     return service.forget(now=clock())
+
+
+# A sweep may take its time: it is rare, and one process at most runs each.
+@app.task(name="operate.run_jobs", house_wide=True, soft_time_limit=840, time_limit=900)
+def run_jobs() -> int:
+    return jobs.run_due(DOERS, now=clock())
+
+
+@app.task(name="operate.settle_responses", house_wide=True)
+def settle_responses() -> int:
+    return responses.settle_all(now=clock())
+
+
+@app.task(name="operate.run_rituals", house_wide=True)
+def run_rituals() -> int:
+    return rituals.run_due(now=clock(), foresee=foreseeing.propose_for_runway)
+
+
+@app.task(name="operate.deliver_digests", house_wide=True)
+def deliver_digests() -> int:
+    """What is due is written, and sent; so is what did not arrive the last time."""
+    written = digests.write_due(now=clock()).count
+    return written + digests.send_due(now=clock()).count
 
 
 def _publish_pull(id_: UUID, tenant: UUID) -> None:

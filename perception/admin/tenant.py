@@ -20,7 +20,11 @@ from perception.models import Tenant
 from perception.rules.heat import Tier
 from perception.settings import CAPS, MODES, MOST_UNITS, change_settings
 
-PLAIN = ("timezone", "four_eyes", "digest_hour", "default_mode", "pull_units_per_day")
+LEARNING = ("exploration_share", "response_days")
+PLAIN = (
+    "timezone", "four_eyes", "digest_hour", "default_mode", "pull_units_per_day",
+    *LEARNING,
+)  # fmt: skip
 CAPPED = {
     "account_per_week": "a week with one account",
     "contact_per_week": "a week with one person",
@@ -72,6 +76,8 @@ class PlainForm(forms.ModelForm):  # type: ignore[type-arg]
         help_texts = {
             "four_eyes": "Whoever asks for something may not approve it.",
             "digest_hour": "0 to 23, in the tenant's time zone.",
+            "exploration_share": "From 0 to 1: how often near ties stand in any order.",
+            "response_days": "1 to 90: not heard of for so long is no answer.",
             "pull_units_per_day": "What all sources together may be read for in a day; "
             "a shallow look takes 1, a deep one 3.",
         }
@@ -136,7 +142,7 @@ class TenantAdmin(ByRole):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         units = "pull_units_per_day"
         if not is_admin(request):
-            said = ("quiet_said", "caps_said", units, "cadence_said")
+            said = ("quiet_said", "caps_said", units, "cadence_said", *LEARNING)
             return [(None, {"fields": (*self.shown, *said)})]
         return [
             (None, {"fields": self.shown}),
@@ -145,6 +151,7 @@ class TenantAdmin(ByRole):
                 "How often accounts are looked at",
                 {"fields": (units, *cadence_forms.ROWS)},
             ),
+            ("Learning", {"fields": LEARNING}),
         ]
 
     @admin.display(description="quiet hours")

@@ -37,6 +37,18 @@ class SettingsShape(StrictSerializer):
         help_text='As {"account_per_week": 3, "contact_per_week": 2}.',
     )
     default_mode = serializers.ChoiceField(choices=MODES, allow_blank=True)
+    exploration_share = serializers.FloatField(
+        min_value=0,
+        max_value=1,
+        help_text="How often near ties among proposals stand in an order of chance, so "
+        "that it can be known what another order would bring.",
+    )
+    response_days = serializers.IntegerField(
+        min_value=1,
+        max_value=90,
+        help_text="Whoever was written to and is not heard of for so long has not "
+        "answered.",
+    )
     cadence = serializers.DictField(
         help_text="How often accounts are looked at: rows of HOT, WARM and COLD that "
         'differ from ours, as {"WARM": {"every_s": 7200, "up_to_s": 7200, "depth": '

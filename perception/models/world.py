@@ -48,6 +48,10 @@ class Tenant(models.Model):
     quiet_hours = models.JSONField(default=dict, blank=True)
     contact_caps = models.JSONField(default=dict, blank=True)
     default_mode = models.CharField(max_length=16, blank=True, default="")
+    # How much of the order among near ties is left to chance, from 0 to 1.
+    exploration_share = models.FloatField(default=0.0, db_default=0.0)
+    # Whoever was written to and is not heard of for so long has not answered.
+    response_days = models.PositiveSmallIntegerField(default=7, db_default=7)
     # How accounts are watched: units of pulls a day, and rows that differ from ours.
     pull_units_per_day = models.PositiveIntegerField(default=10_000)
     cadence = models.JSONField(default=dict, blank=True)
@@ -58,6 +62,14 @@ class Tenant(models.Model):
             models.UniqueConstraint(fields=["slug"], name="tenant_slug"),
             models.CheckConstraint(
                 condition=models.Q(digest_hour__lte=23), name="tenant_digest_hour"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(exploration_share__gte=0, exploration_share__lte=1),
+                name="tenant_exploration_share",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(response_days__gte=1, response_days__lte=90),
+                name="tenant_response_days",
             ),
         ]
 

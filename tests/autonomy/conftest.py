@@ -1,11 +1,13 @@
 """What tests of governance share: a tenant that may act, and things to act on."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from autonomy import asking
 from autonomy.approve import keep, look, question_about
 from autonomy.models import Intent
 from autonomy.permits import draw_up
@@ -20,6 +22,14 @@ from perception.rules.roles import Role
 from tests.conftest import NOW, House
 
 AGENT = Actor(type="person", id="0198aaaa-0000-7000-8000-000000000001")
+
+
+def swept(now: datetime) -> int:
+    """Questions of the whole house, whosever tests left them, until nothing is due."""
+    count = 0
+    while found := asking.sweep(now=now):
+        count += found
+    return count
 
 
 class Desk:

@@ -34,7 +34,7 @@ from perception import tenants
 from perception.models import Account, Contact, Opportunity, Tenant
 from perception.rules.callers import Caller
 from perception.rules.roles import Role
-from tests.autonomy.conftest import Desk
+from tests.autonomy.conftest import Desk, swept
 from tests.conftest import NOW
 from tests.races import in_threads
 
@@ -320,11 +320,11 @@ def test_what_expired_is_not_decided(risky: Asked) -> None:
 def test_expiry_is_a_fact_of_its_own(risky: Asked) -> None:
     """H2: never a rejection."""
     later = risky.now.expires_at
-    assert asking.sweep(now=later) >= 1
+    assert swept(later) >= 1
     assert (risky.now.status, risky.status) == ("EXPIRED", "EXPIRED")
     assert risky.now.decided_by_id is None
     assert risky.kinds() == ["approval.expired"]
-    asking.sweep(now=later)
+    swept(later)
     assert risky.kinds() == ["approval.expired"]
     with pytest.raises(Expired):
         risky.do(decisions.approve, by=Role.APPROVER)
@@ -336,13 +336,13 @@ def test_owners_are_reminded_then_approvers_are_asked(routine: Asked) -> None:
     """H2: at half time, and at three quarters; the owner may still decide."""
     asked = routine.now
     ttl = asked.expires_at - asked.asked_at
-    asking.sweep(now=asked.asked_at + ttl / 2 - timedelta(seconds=1))
+    swept(asked.asked_at + ttl / 2 - timedelta(seconds=1))
     assert routine.kinds() == []
-    asking.sweep(now=asked.asked_at + ttl / 2)
-    asking.sweep(now=asked.asked_at + ttl * 0.7)
+    swept(asked.asked_at + ttl / 2)
+    swept(asked.asked_at + ttl * 0.7)
     assert routine.kinds() == ["approval.reminded"]
-    asking.sweep(now=asked.asked_at + ttl * 0.75)
-    asking.sweep(now=asked.asked_at + ttl * 0.9)
+    swept(asked.asked_at + ttl * 0.75)
+    swept(asked.asked_at + ttl * 0.9)
     assert routine.kinds() == ["approval.reminded", "approval.escalated"]
     assert routine.now.escalated_at == asked.asked_at + ttl * 0.75
     routine.do(decisions.approve, by=Role.SELLER)
@@ -352,7 +352,7 @@ def test_owners_are_reminded_then_approvers_are_asked(routine: Asked) -> None:
 def test_two_sweeps_at_once_take_each_step_once(routine: Asked) -> None:
     """S2: any number of beats."""
     late = routine.now.expires_at
-    in_threads(4, lambda _: asking.sweep(now=late))
+    in_threads(4, lambda _: swept(late))
     assert routine.kinds() == ["approval.expired"]
 
 
@@ -362,7 +362,7 @@ def test_a_sweep_and_a_click_end_it_once(routine: Asked) -> None:
 
     def end(number: int) -> str:
         if number % 2:
-            asking.sweep(now=late)
+            swept(late)
             return "swept"
         try:
             routine.do(decisions.approve, by=Role.SELLER)
@@ -463,9 +463,9 @@ def test_put_off_is_not_put_away(routine: Asked) -> None:
     until = asked.expires_at - timedelta(hours=20)
     routine.do(decisions.snooze, until, by=Role.SELLER)
     assert routine.now.snoozed_until == until
-    asking.sweep(now=until - timedelta(seconds=1))
+    swept(until - timedelta(seconds=1))
     assert routine.kinds() == ["approval.snoozed"]
-    asking.sweep(now=until)
+    swept(until)
     assert routine.kinds() == ["approval.snoozed", "approval.reminded"]
 
 

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from autonomy import asking, decisions, feed
+from autonomy import decisions, feed
 from autonomy.execute import start
 from autonomy.models import Approval, Execution, Intent, Run
 from ledger.scope import tenant_scope
@@ -17,7 +17,7 @@ from perception.accounts import add_account
 from perception.models import Account, Tenant
 from perception.rules.callers import Caller
 from perception.rules.roles import Role
-from tests.autonomy.conftest import Desk
+from tests.autonomy.conftest import Desk, swept
 from tests.conftest import NOW
 
 
@@ -147,7 +147,7 @@ def test_what_nobody_answered_comes_before_approvers(desk: Desk) -> None:
     late = desk.propose("send_follow_up_email", confidence=0.1)
     with tenant_scope(desk.tenant):
         asked = Approval.objects.get(intent=late)
-    asking.sweep(now=asked.asked_at + (asked.expires_at - asked.asked_at) * 0.8)
+    swept(asked.asked_at + (asked.expires_at - asked.asked_at) * 0.8)
     items = next_of(desk, Role.APPROVER)
     assert [item["intent"] for item in items] == [late.id, high.id]
     assert items[0]["escalated_at"] is not None

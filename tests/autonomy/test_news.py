@@ -8,7 +8,7 @@ import orjson
 import pytest
 from django.db import connection
 
-from autonomy import asking, decisions
+from autonomy import decisions
 from autonomy.execute import start
 from autonomy.models import Approval, Intent
 from autonomy.news import _NEWS, End, ends, heard, news, tenants_with_news
@@ -16,7 +16,7 @@ from autonomy.perform import perform
 from bench.parts.count import Counts, counted
 from ledger.clock import clock
 from ledger.scope import system_scope, tenant_scope
-from tests.autonomy.conftest import Desk
+from tests.autonomy.conftest import Desk, swept
 from tests.autonomy.steps import approver, fresh, let_run, step_of, submitted
 
 MANY = """
@@ -220,7 +220,7 @@ def test_a_question_that_nobody_answers_ends_as_news(desk: Desk) -> None:
         Approval.objects.filter(intent=intent).update(
             expires_at=clock() - timedelta(seconds=1)
         )
-    asking.sweep(now=clock())
+    swept(clock())
     (end,) = told(desk, intent)
     assert end.status == "EXPIRED"
     assert len(found(desk)) == 1

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from autonomy import asking, decisions, feed
+from autonomy import decisions, feed
 from autonomy.errors import (
     MayBeDone,
     NotInDoubt,
@@ -30,7 +30,7 @@ from perception import vault
 from perception.models import Connector
 from perception.rules.roles import Role
 from perception.sources.base import Wire
-from tests.autonomy.conftest import Desk
+from tests.autonomy.conftest import Desk, swept
 from tests.autonomy.replays import (
     PERSON,
     acts,
@@ -63,7 +63,7 @@ def _rejected(desk: Desk, question: Any) -> None:
 
 
 def _expired(desk: Desk, question: Any) -> None:
-    asking.sweep(now=question.expires_at + timedelta(seconds=1))
+    swept(question.expires_at + timedelta(seconds=1))
 
 
 def _blocked(desk: Desk, question: Any) -> None:

@@ -6,14 +6,13 @@ from datetime import timedelta
 import pytest
 from django.db import connection, transaction
 
-from autonomy import asking
 from autonomy.models import Approval, BudgetUse, Execution, Intent
 from autonomy.perform import perform
 from autonomy.propose import propose
 from ledger.clock import clock
 from ledger.prepared import prepared
 from ledger.scope import system_scope, tenant_scope
-from tests.autonomy.conftest import AGENT, Desk
+from tests.autonomy.conftest import AGENT, Desk, swept
 from tests.races import in_threads
 from tests.virtual import virtual_time
 
@@ -53,9 +52,7 @@ def test_three_days_of_a_tenant(make_desk: Callable[..., Desk]) -> None:
                 assert BudgetUse.objects.count() == day + 1
             time.pass_(DAY)
         # The first was asked three days ago; that is how long it may wait.
-        # Of other tenants there may be more questions than one sweep takes.
-        while asking.sweep(now=time.now()):
-            pass
+        swept(time.now())
         assert [stands(each) for each in asked] == [
             "EXPIRED", "AWAITING_APPROVAL", "AWAITING_APPROVAL",
         ]  # fmt: skip

@@ -33,9 +33,13 @@ LISTS = (
     "autonomy/approval", "autonomy/tool", "autonomy/triggerrow", "autonomy/effect",
     "autonomy/decisionbudget", "autonomy/objective", "autonomy/sloalert",
     "autonomy/undo", "autonomy/sweep", "autonomy/replay", "plans/plan",
+    "autonomy/ritual", "autonomy/digest",
 )  # fmt: skip
 BEAT = "django_celery_beat"
-HOUSE_WIDE = ("perception/person", f"{BEAT}/periodictask", f"{BEAT}/intervalschedule")
+HOUSE_WIDE = (
+    "perception/person", f"{BEAT}/periodictask", f"{BEAT}/intervalschedule",
+    "autonomy/job",
+)  # fmt: skip
 
 
 def enter(person: Person) -> Client:

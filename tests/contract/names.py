@@ -136,6 +136,12 @@ ROUTES = {
     "plans/{id}/steps/": ["GET", "PUT"],
     "plans/{id}/ledger/": ["GET"],
     "plan-types/": ["GET"],
+    "digests/": ["GET"],
+    "goals/": ["GET", "POST"],
+    "goals/{id}/": ["GET"],
+    "goals/{id}/suggestions/": ["GET"],
+    "learning/models/": ["GET"],
+    "learning/report/": ["GET"],
 }
 
 OUTSIDE = [

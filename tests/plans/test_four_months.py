@@ -16,7 +16,7 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 
-from autonomy import asking, switchboard
+from autonomy import switchboard
 from autonomy.asking import WAITING
 from autonomy.errors import Stopped
 from autonomy.models import Digest, Execution, Intent
@@ -35,6 +35,7 @@ from plans.errors import PlanError
 from plans.models import Plan
 from plans.rules.hours import is_open
 from plans.rules.lifecycle import MOVES, Status, StepStatus
+from tests.autonomy.conftest import swept
 from tests.autonomy.tools.peer import Integrator, bound, integrator
 from tests.plans.conftest import NOTE, Course
 from tests.virtual import VirtualTime, virtual_time
@@ -192,7 +193,7 @@ class Story:
 
     def _people_decide(self) -> None:
         """Yes mostly; no, later, and nothing at all."""
-        asking.sweep(now=self.time.now())
+        swept(self.time.now())
         for intent in self.course.intents(self.plan):
             if intent.status not in WAITING:
                 continue

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from autonomy import decisions, entering, pipeline
+from autonomy import decisions, digests, entering, pipeline
 from autonomy.models import Approval, Effect, Execution, Intent, PolicyData, Run
 from autonomy.pacing import change_decision_budget, change_trigger
 from autonomy.rules.catalogue import CORE
@@ -52,6 +52,11 @@ MOODS: tuple[dict[str, Any], ...] = (
 def box(settings: Any) -> Iterator[Postbox]:
     settings.EGRESS_ALLOW = ("127.0.0.1",)
     with postbox() as made:
+        # The house's own mails go the same way: what it tells its people.
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", made.port
+        settings.EMAIL_TIMEOUT = 60
+        settings.DIGESTS_BY_MAIL = True
         yield made
 
 
@@ -146,7 +151,20 @@ def test_no_message_to_a_customer_ever_leaves(
         drafts = Effect.objects.filter(kind="draft").count()
         assert drafts == Execution.objects.filter(action_type="draft_email").count() > 0
         assert Execution.objects.filter(auto_executed=True).count() > DAYS
+    _its_own_people_are_told(desk, box)
     _a_person_lets_one_out(desk, box)
+
+
+def _its_own_people_are_told(desk: Desk, box: Postbox) -> None:
+    """O3: the only mails are digests, to members who own accounts."""
+    later = clock() + timedelta(days=2)
+    assert digests.write_due(now=later, tenant=desk.tenant).count == 1
+    assert digests.send_due(now=later, tenant=desk.tenant).count == 1
+    (envelope,), (mail,) = box.sent, box.mails
+    assert envelope.rcpt_tos == [f"seller@{desk.house.slug}.example"]
+    assert mail["Message-ID"].startswith("<digest.")
+    assert "ann@acme.example" not in envelope.content.decode()
+    box.sent.clear()
 
 
 def _a_person_lets_one_out(desk: Desk, box: Postbox) -> None:

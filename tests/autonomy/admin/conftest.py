@@ -22,9 +22,11 @@ from autonomy import (
 from autonomy.execute import start
 from autonomy.models import (
     Activation,
+    Digest,
     Execution,
     Intent,
     Replay,
+    Ritual,
     Run,
     Simulation,
     SloAlert,
@@ -102,6 +104,35 @@ def press(desk: Desk, scope: Scope, target: str, reason: str) -> Any:
         return switchboard.engage(wanted, by=by, now=timezone.now())
 
 
+def morning(desk: Desk) -> Ritual:
+    """A ritual that ran yesterday."""
+    due = timezone.now() - timedelta(days=1)
+    with tenant_scope(desk.tenant):
+        return Ritual.objects.create(
+            tenant_id=desk.tenant,
+            kind=Ritual.Kind.MORNING_BRIEF,
+            day=due.date(),
+            due_at=due,
+            started_at=due,
+            ended_at=due,
+            count=1,
+        )
+
+
+def told(desk: Desk) -> Digest:
+    """Yesterday's digest, which arrived."""
+    now = timezone.now()
+    with tenant_scope(desk.tenant):
+        return Digest.objects.create(
+            tenant_id=desk.tenant,
+            member=desk.house.members[Role.SELLER],
+            day=now.date() - timedelta(days=1),
+            written_at=now,
+            delivered_at=now,
+            way="mail",
+        )
+
+
 def fill(desk: Desk) -> None:
     """One of everything that governs, and acts that walked through it."""
     by, now = desk.admin, timezone.now()
@@ -140,6 +171,8 @@ def fill(desk: Desk) -> None:
     alert(desk, tool(desk).key)
     replayed(desk)
     simulated(desk)
+    morning(desk)
+    told(desk)
     switch = press(desk, Scope.ACTION_TYPE, "send_email", "A wrong template.")
     with tenant_scope(desk.tenant):
         switchboard.release(switch.id, "The template is mended.", by=person_acting(by))

@@ -14,6 +14,7 @@ from autonomy.models import (
     Approval,
     Budget,
     Bundle,
+    Digest,
     Effect,
     Execution,
     Intent,
@@ -25,6 +26,7 @@ from autonomy.models import (
     Profile,
     Receipt,
     Replay,
+    Ritual,
     Run,
     Simulation,
     SloAlert,
@@ -53,10 +55,12 @@ from tests.autonomy.conftest import Desk
 MODELS = (
     Mode, OptIn, Budget, KillSwitch, Bundle, PolicyData, Profile, Simulation, Intent,
     Verdict, Execution, Permit, Receipt, Run, Replay, Approval, Tool, SloAlert,
-    Effect, Undo, Sweep,
+    Effect, Undo, Sweep, Ritual, Digest,
 )  # fmt: skip
 WHOLE = ("actionrow", "triggerrow", "decisionbudget", "objective")
 LISTS = (*(str(model._meta.model_name) for model in MODELS), *WHOLE)
+# For superusers, outside of every tenant.
+HOUSE_WIDE = ("job",)
 # What approvers come to as well: what they decide, and the acts that are in doubt.
 DECIDED = ("approval", "execution", "undo", "sweep")
 ADDS = (
@@ -102,7 +106,7 @@ def test_every_model_of_steering_has_its_page() -> None:
         for model in pages.site._registry
         if model._meta.app_label == "autonomy"
     }
-    assert known == set(LISTS)
+    assert known == {*LISTS, *HOUSE_WIDE}
 
 
 @pytest.mark.parametrize("role", [Role.ADMIN, Role.AUDITOR])

@@ -26,7 +26,7 @@ from tests.races import in_threads
 
 FIELDS = {
     "id", "account", "opportunity", "contact", "run", "origin", "action_type",
-    "parameters", "confidence", "risk_level", "rationale", "evidence", "status",
+    "parameters", "confidence", "calibrated_confidence", "risk_level", "rationale", "evidence", "status",
     "proposed_by", "created_at", "updated_at", "verdict",
 }  # fmt: skip
 VERDICT = {

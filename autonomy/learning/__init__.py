@@ -1,0 +1,1 @@
+"""Offline: what is learned from what was chosen. It never becomes policy."""

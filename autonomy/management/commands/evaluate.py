@@ -1,0 +1,83 @@
+"""`evaluate`: how well a tenant's proposals are ranked, kept and told; candidates fitted."""
+
+import json
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from autonomy.learning import fitting, registry
+from autonomy.learning.charts import page
+from autonomy.learning.evaluating import DAYS, evaluate
+from autonomy.learning.labels import labelled
+from ledger.scope import system_scope, tenant_scope
+from perception.errors import PerceptionError
+from perception.models import Tenant
+from perception.tenants import find_tenant
+
+
+class Command(BaseCommand):
+    help = (
+        "Examples: evaluate;  evaluate --tenant demo-1 --html report.html;  "
+        "evaluate --tenant demo-1 --fit"
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--tenant", metavar="SLUG", help="else every tenant")
+        parser.add_argument("--days", type=int, default=DAYS, help="how far back")
+        parser.add_argument("--html", metavar="FILE", help="write a page, too")
+        parser.add_argument("--fit", action="store_true", help="fit a candidate first")
+        parser.add_argument("--json", action="store_true")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["days"] < 1:
+            raise CommandError("--days is at least 1.")
+        if options["html"] and not options["tenant"]:
+            raise CommandError("A page is of one tenant: name it.")
+        reports = {slug: self._of(id_, slug, options) for slug, id_ in _chosen(options)}
+        if options["json"]:
+            one = reports.get(options["tenant"], reports)
+            self.stdout.write(json.dumps(one, indent=2))
+
+    def _of(self, tenant: Any, slug: str, options: dict[str, Any]) -> dict[str, Any]:
+        now = timezone.now()
+        with tenant_scope(tenant):
+            fitted = _fit(now) if options["fit"] else ""
+            body: dict[str, Any] = evaluate(now=now, days=options["days"]).body
+        if options["html"]:
+            try:
+                Path(options["html"]).write_text(page(body, slug), encoding="utf-8")
+            except OSError as error:
+                raise CommandError(f"{options['html']}: {error.strerror}.") from error
+        if not options["json"]:
+            whole = body["completeness"]
+            self.stdout.write(
+                f"{slug}: {body['clear']} of {body['choices']} choices are clear; "
+                f"{whole['missing']} of {whole['ended']} that ended have no outcome. "
+                f"{fitted}{body['says']}".rstrip()
+            )
+        return body
+
+
+def _fit(now: Any) -> str:
+    """Fit what is clear, and keep it as a candidate; or say why not."""
+    begin = now - fitting.LOOKS_BACK
+    try:
+        made = fitting.fit(labelled(begin=begin, now=now))
+    except fitting.TooFew as few:
+        return f"{few} "
+    return f"Fitted {registry.keep(made.artefact, made.provenance, now=now).version}. "
+
+
+def _chosen(options: dict[str, Any]) -> list[tuple[str, Any]]:
+    slug = options["tenant"]
+    if slug:
+        try:
+            return [(slug, find_tenant(slug))]
+        except PerceptionError as error:
+            raise CommandError(str(error)) from error
+    with system_scope("evaluate"):
+        rows = Tenant.objects.order_by("slug").values_list("slug", "id")
+        return list(rows)

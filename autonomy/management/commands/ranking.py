@@ -1,0 +1,105 @@
+"""`ranking`: models of a tenant: which there are, which ranks, and back again."""
+
+import json
+from argparse import ArgumentParser
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from autonomy.errors import AutonomyError
+from autonomy.learning import gating, registry
+from autonomy.models import Ranking
+from ledger.scope import tenant_scope
+from perception.errors import PerceptionError
+from perception.members import find_member
+from perception.rules.callers import Caller
+from perception.rules.roles import Role
+from perception.tenants import find_tenant
+
+Options = Mapping[str, Any]
+
+
+class Command(BaseCommand):
+    help = (
+        "Examples: ranking list --tenant demo-1;  "
+        "ranking promote --tenant demo-1 --version logistic-… --as admin@…;  "
+        "ranking rollback --tenant demo-1 --as admin@…"
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        verbs = parser.add_subparsers(dest="verb", required=True)
+        verbs.add_parser("list", help="models of a tenant")
+        up = verbs.add_parser(
+            "promote", help="a candidate to SHADOW; what is in SHADOW through the gate"
+        )
+        up.add_argument("--version", metavar="VERSION", help="else the newest")
+        back = verbs.add_parser("rollback", help="back to what ranked before")
+        for each in (up, back):
+            each.add_argument("--as", dest="who", metavar="EMAIL", help="an admin")
+        for each in verbs.choices.values():
+            each.add_argument("--tenant", required=True, metavar="SLUG")
+            each.add_argument("--json", action="store_true")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            with tenant_scope(find_tenant(options["tenant"])):
+                said = getattr(self, f"do_{options['verb']}")(options)
+        except (AutonomyError, PerceptionError) as error:
+            raise CommandError(str(error)) from error
+        text = json.dumps(said, indent=2) if options["json"] else said["said"]
+        self.stdout.write(text)
+
+    def do_list(self, options: Options) -> dict[str, Any]:
+        rows = list(Ranking.objects.order_by("-id"))
+        lines = [f"{each.version}  {each.status}" for each in rows]
+        models = [
+            {
+                "version": each.version,
+                "status": each.status,
+                "provenance": each.provenance,
+                "gate": each.gate,
+            }
+            for each in rows
+        ]
+        return {"models": models, "said": "\n".join(lines) or "There are none."}
+
+    def do_promote(self, options: Options) -> dict[str, Any]:
+        by, now = _caller(options), timezone.now()
+        held = _chosen(options["version"])
+        if held.status == Ranking.Status.CANDIDATE:
+            registry.shadow(held.version, by=by, now=now)
+            said = f"{held.version} scores what is decided, without effect."
+            return {"version": held.version, "status": "SHADOW", "said": said}
+        gate = gating.judge(held, now=now)
+        registry.activate(held.version, gate, by=by, now=now)
+        said = f"{held.version} ranks from now on."
+        return {"version": held.version, "status": "ACTIVE", "gate": gate, "said": said}
+
+    def do_rollback(self, options: Options) -> dict[str, Any]:
+        version = registry.roll_back(by=_caller(options), now=timezone.now())
+        return {"version": version, "said": f"{version} ranks again."}
+
+
+def _chosen(version: str | None) -> Ranking:
+    """The one that is named, or the newest that could move on."""
+    if version:
+        return registry.found(version)
+    open_ = Ranking.objects.filter(
+        status__in=[Ranking.Status.CANDIDATE, Ranking.Status.SHADOW]
+    )
+    held = open_.order_by("-id").first()
+    if held is None:
+        raise CommandError("There is no candidate to promote.")
+    return held
+
+
+def _caller(options: Options) -> Caller | None:
+    """Whoever is named, if they are an admin; an operator otherwise."""
+    if not options["who"]:
+        return None
+    member = find_member(options["who"])
+    if member.role != Role.ADMIN:
+        raise CommandError(f"{options['who']} is {member.role} here.")
+    return Caller(tenant=member.tenant_id, membership=member.id, role=Role(member.role))
