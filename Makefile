@@ -9,8 +9,9 @@ PEERS := .venv-peers/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-virtualenv
 # Tests have a Postgres and a Redis of their own, and touch no other.
 TEST_ENV := env -u DATABASE_URL -u DATABASE_OWNER_URL -u REDIS_URL -u BROKER_URL VAR_DIR=var/test
-# Files of tests run in two lanes, each with servers of its own; LANES= runs them one by one.
-LANES ?= -n 2 --dist loadfile --no-loadscope-reorder
+# Files of tests run in three lanes, each with servers of its own, as each waits a good deal;
+# LANES= runs them one by one.
+LANES ?= -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: run test setup lint fmt bench chaos docs css mail clean help
 
@@ -73,10 +74,10 @@ docs: .venv/.dev ## regenerate the reference pages of docs/
 
 css: ## build the one style of all pages (needs node; nothing of it is needed to run)
 	@cd assets
-	npm ci --no-audit --no-fund
+	npm install --no-save --no-audit --no-fund
 	npm run build
 
-mail: ## build the template of digests from assets/digest.mjml (needs what the tests need)
+mail: ## build the templates of mails from assets/*.mjml (needs what the tests need)
 	@$(BIN)/python tools/mail_template.py
 
 clean: ## stop the embedded services and remove what was made

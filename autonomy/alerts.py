@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import connection
 from uuid_utils.compat import uuid7
 
-from autonomy import service
+from autonomy import notices, service
 from autonomy.models import SloAlert
 from autonomy.rows import Writes
 from autonomy.rules.service import (
@@ -154,3 +154,4 @@ def _closed(seen: _Seen, row: SloAlert, now: datetime) -> bool:
 
 def _state(kind: Kind, row: SloAlert, data: dict[str, Any], now: datetime) -> None:
     record(Fact(kind=kind, by=BY, subjects={"alert": row.id}, data=data), now=now)
+    notices.note(kind, row.id, at=now)

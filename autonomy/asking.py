@@ -10,10 +10,11 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Q, QuerySet
 
-from autonomy import replaying
+from autonomy import notices, replaying
 from autonomy.facts import Answer
-from autonomy.models import Approval, Intent, Verdict
+from autonomy.models import Approval, Intent, Notice, Verdict
 from autonomy.permits import action_digest, until
+from autonomy.rows import Writes
 from autonomy.rules.approvals import (
     Step,
     Waiting,
@@ -49,7 +50,7 @@ def open_for(intent: Intent, row: Verdict, answer: Answer) -> Fact:
     """Ask a person about exactly this action; the fact is the caller's to state."""
     allowed = timedelta(seconds=settings.APPROVAL_TTL_SECONDS)
     ttl = lifetime(answer.facts, default=allowed)
-    asked = Approval.objects.create(
+    asked = Approval(
         tenant_id=current_tenant(),
         intent=intent,
         verdict=row,
@@ -61,6 +62,7 @@ def open_for(intent: Intent, row: Verdict, answer: Answer) -> Fact:
         expires_at=until(intent, answer.at + ttl),
         remind_at=answer.at + ttl / 2,
     )
+    Writes().insert(asked, _noted(Kind.APPROVAL_REQUESTED, asked, answer.at)).send()
     data = {
         "payload_hash": asked.payload_hash,
         "requires_role": asked.requires_role,
@@ -68,6 +70,10 @@ def open_for(intent: Intent, row: Verdict, answer: Answer) -> Fact:
         "reason": row.reason,
     }
     return Fact(kind=Kind.APPROVAL_REQUESTED, subjects=subjects_of(asked), data=data)
+
+
+def _noted(kind: Kind, asked: Approval, at: datetime) -> Notice:
+    return notices.noted(kind, asked.id, at=at, account=asked.account_id)
 
 
 def authors_of(asked: Approval) -> set[UUID | None]:
@@ -169,10 +175,12 @@ def _take(step: Step, asked: Approval, *, now: datetime) -> list[Fact]:
             ]
         case Step.ESCALATE:
             rows.update(escalated_at=now, assigned_to=None, remind_at=None)
+            Writes().insert(_noted(Kind.APPROVAL_ESCALATED, asked, now)).send()
             data = {"to": Role.APPROVER.value}
             return [_stated(Kind.APPROVAL_ESCALATED, asked, data)]
         case Step.REMIND:
             rows.update(remind_at=None)
+            Writes().insert(_noted(Kind.APPROVAL_REMINDED, asked, now)).send()
             return [_stated(Kind.APPROVAL_REMINDED, asked, {})]
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F
 
-from autonomy import asking, deciding, permits, replaying
+from autonomy import asking, deciding, notices, permits, replaying
 from autonomy.approve import Judged, look, question_about
 from autonomy.approve import approve as judge_again
 from autonomy.errors import (
@@ -164,6 +164,7 @@ def delegate(id_: UUID, to: str, *, by: Caller) -> Decided:
     deciding.change(asked, assigned_to_id=member.id, snoozed_until=None)
     fact = deciding.fact(Kind.APPROVAL_DELEGATED, asked, by, {"to": str(member.id)})
     record_all([fact], now=at)
+    notices.note(Kind.APPROVAL_DELEGATED, asked.id, at=at, account=asked.account_id)
     return Decided(approval=asked)
 
 

@@ -53,9 +53,11 @@ def _did(names: dict[UUID, str], since: datetime, until: datetime) -> Said:
     rows = _executions(names).filter(
         auto_executed=True, started_at__gt=since, started_at__lte=until
     )
+    newest = list(rows.order_by("-started_at", "-id")[:SHOWN])
+    standings = undo.standings_of(newest)
     shown = []
-    for row in rows.order_by("-started_at", "-id")[:SHOWN]:
-        stands = undo.standing_of(row)
+    for row in newest:
+        stands = standings[row.id]
         shown.append(
             {
                 "execution": str(row.id),

@@ -43,7 +43,7 @@ class Letter:
 def send(letter: Letter) -> str:
     """Send it; the receipt: the id under which the server took it."""
     row = letter.row
-    id_ = message_id(str(row.member_id), row.day, _domain())
+    id_ = message_id(str(row.member_id), row.day, domain())
     context = shown(row.body, row, tenant=letter.tenant, zone=letter.zone)
     mail = EmailMultiAlternatives(
         subject=context["title"],
@@ -53,8 +53,14 @@ def send(letter: Letter) -> str:
     )
     html = render_to_string("autonomy/digest.html", context)
     mail.attach_alternative(html, "text/html")
+    post(mail)
+    return id_
+
+
+def post(mail: EmailMultiAlternatives) -> None:
+    """Hand a mail to one reader to the server, or say why it did not take it."""
     try:
-        sanitize_address(letter.to, "utf-8")
+        sanitize_address(mail.to[0], "utf-8")
         mail.send()
     except (ValueError, UnicodeError):
         raise Unsent("No mail can be written to this address.", is_final=True) from None
@@ -70,7 +76,6 @@ def send(letter: Letter) -> str:
     except (smtplib.SMTPException, OSError) as error:
         said = f"The mail server was not reached ({type(error).__name__})."
         raise Unsent(said, is_final=False) from None
-    return id_
 
 
 def shown(
@@ -97,7 +102,8 @@ def _link(row: Digest) -> str:
     return f"{settings.PUBLIC_URL}{reverse('digest-page')}?day={row.day.isoformat()}"
 
 
-def _domain() -> str:
+def domain() -> str:
+    """What ids of mails end with."""
     host: str = settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].strip("> ")
     return host or urlsplit(settings.PUBLIC_URL).hostname or "localhost"
 

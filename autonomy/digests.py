@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.models import Min, Q
 
-from autonomy import digest_body, digest_mail
+from autonomy import digest_body, digest_mail, notices
 from autonomy.digest_mail import Letter, Unsent
 from autonomy.errors import NoSuchDigest
 from autonomy.models import Digest, OptIn
@@ -28,6 +28,7 @@ from ledger.clock import clock
 from ledger.record import Actor, Fact, record_all
 from ledger.rules.kinds import Kind
 from ledger.scope import PLATFORM, current_tenant, system_scope, tenant_scope
+from perception.faults import Faults
 from perception.members import person_acting
 from perception.models import Account, Membership, Tenant
 from perception.rules.callers import Caller
@@ -72,10 +73,11 @@ ORDER BY next_at LIMIT %s
 
 @dataclass(frozen=True, kw_only=True)
 class Done:
-    """How many it came to, and how many broke."""
+    """How many it came to, how many broke, and of which kind the first was."""
 
     count: int
     broken: int = 0
+    error: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,15 +104,15 @@ def write_due(*, now: datetime, tenant: UUID | None = None) -> Done:
         cursor.execute(_OWED, [ids, due, first, WRITTEN])
         found = cursor.fetchall()
     random.shuffle(found)
-    done = broken = 0
+    done, faults = 0, Faults()
     for of, member in found:
         try:
             with tenant_scope(of):
                 done += _write(member, days[of], now=now)
         except Exception as problem:  # noqa: BLE001  counted; the others get theirs
-            broken += 1
+            faults(problem)
             _broke("write", problem)
-    return Done(count=done, broken=broken)
+    return Done(count=done, broken=faults.count, error=faults.first)
 
 
 def send_due(*, now: datetime, tenant: UUID | None = None) -> Done:
@@ -119,16 +121,16 @@ def send_due(*, now: datetime, tenant: UUID | None = None) -> Done:
     with system_scope("send digests"), connection.cursor() as cursor:
         cursor.execute(_DUE, [now, one, one, SENT])
         found = cursor.fetchall()
-    ends, arrived, broken = monotonic() + SECONDS, 0, 0
+    ends, arrived, faults = monotonic() + SECONDS, 0, Faults()
     for of, digest in found:
         if monotonic() >= ends:
             break
         try:
             arrived += _sent(of, digest, now=now)
         except Exception as problem:  # noqa: BLE001  it is taken up again
-            broken += 1
+            faults(problem)
             _broke("send", problem)
-    return Done(count=arrived, broken=broken)
+    return Done(count=arrived, broken=faults.count, error=faults.first)
 
 
 def seen(digest: UUID, *, by: Caller, now: datetime) -> Digest:
@@ -288,6 +290,7 @@ def _missed(row: Digest, problem: Unsent, *, now: datetime) -> None:
         data = {"day": row.day.isoformat(), "attempts": row.attempts}
         said = {**data, "error": str(problem)[:300], "final": problem.is_final}
         record_all([_fact(Kind.DIGEST_FAILED, row, said, by=BY)], now=now)
+        notices.note(Kind.DIGEST_FAILED, row.id, at=now, by=str(row.member_id))
 
 
 def _arrived(row: Digest, *, way: str, receipt: str, by: Actor, now: datetime) -> bool:

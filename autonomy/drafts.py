@@ -138,6 +138,7 @@ def _intent(
         reaches_out=traits.external_contact,
         status=Intent.Status.PROPOSED,
         rank=place,
+        lead=settled.ranked.leads[place - 1],
         due_at=now,
         created_at=now,
         updated_at=now,

@@ -272,3 +272,15 @@ class GateRefused(AutonomyError):
 
 class NoActiveModel(AutonomyError):
     """No model ranks that could be rolled back."""
+
+
+class NoSuchSuggestion(AutonomyError):
+    """There is no suggestion of wider autonomy with this id."""
+
+
+class SuggestionDecided(AutonomyError):
+    """The suggestion was decided or withdrawn before; the first decision counts."""
+
+
+class RecordFell(AutonomyError):
+    """The record no longer bears the suggestion out."""

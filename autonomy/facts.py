@@ -16,6 +16,7 @@ from autonomy.rules.data import amount_of, data_for, in_hours
 from autonomy.rules.digests import due_days
 from autonomy.rules.facts import BudgetLine, Facts, ModeAt, Reach
 from autonomy.rules.modes import SCOPES
+from autonomy.rules.review import is_chosen
 from autonomy.rules.switches import Act, covering
 from perception.rules.acting import hold_of
 from perception.rules.days import local_day, zone_at
@@ -78,7 +79,7 @@ def read(asked: Question, *, tenant: UUID) -> Answer:
     policy = row["policy"]
     release = hold_of(WAYS.get(action.traits.tool, "") if action else "", row["holds"])
     return Answer(
-        facts=_facts(asked, action, row, at, zone),
+        facts=_facts(asked, action, row, at, zone, tenant),
         action=action,
         at=at,
         day=local_day(at, zone),
@@ -97,9 +98,11 @@ def _facts(
     row: Mapping[str, Any],
     at: datetime,
     zone: str,
+    tenant: UUID,
 ) -> Facts:
     own = data_for(row["data"], asked.action_type, action)
     opt_in = _particular(row["opt_ins"])
+    missing = _undelivered(row, opt_in, at, zone)
     return Facts(
         day=local_day(at, zone).isoformat(),
         account=str(asked.account),
@@ -115,7 +118,8 @@ def _facts(
         switches=_switches(row, asked, action, at),
         modes=_modes(row["modes"], row["default_mode"]),
         opted_in=bool(opt_in and opt_in["granted"]),
-        digest_delivered=_delivered(row, opt_in, at, zone),
+        digest_delivered=None if missing is None else not missing,
+        digest_missing=max(missing).isoformat() if missing else "",
         contact=str(asked.contact) if asked.contact else None,
         opted_out=row["opted_out"],
         account_reach=_reach(row, "account"),
@@ -128,6 +132,7 @@ def _facts(
         amount_cap=own.amount_cap,
         within_hours=in_hours(own.hours, at.astimezone(ZoneInfo(zone))),
         budgets=_budgets(row["budgets"], day=local_day(at, zone)),
+        review=is_chosen(tenant, asked.intent, row["review_share"]),
     )
 
 
@@ -178,16 +183,16 @@ def _particular(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
     return by_scope.get(True) or by_scope.get(False)
 
 
-def _delivered(
+def _undelivered(
     row: Mapping[str, Any], opt_in: Mapping[str, Any] | None, at: datetime, zone: str
-) -> bool | None:
-    """Whether every digest due since the opt-in has a receipt; None: no reader."""
+) -> set[date] | None:
+    """The days since the opt-in whose digest has no receipt; None: no reader."""
     if opt_in is None or row["owner"] is None:
         return None
     due = due_days(
         datetime.fromisoformat(opt_in["at"]), at, zone=zone, hour=row["digest_hour"]
     )
-    return due <= {date.fromisoformat(day) for day in row["digests"]}
+    return due - {date.fromisoformat(day) for day in row["digests"]}
 
 
 def _reach(row: Mapping[str, Any], whom: str) -> Reach:

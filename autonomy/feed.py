@@ -6,10 +6,21 @@ from heapq import merge
 from operator import attrgetter
 from typing import Any
 
-from django.db.models import Case, F, FloatField, IntegerField, Q, QuerySet, Value, When
-from django.db.models.functions import Cast, Coalesce
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import (
+    Case,
+    F,
+    FloatField,
+    Func,
+    IntegerField,
+    Q,
+    QuerySet,
+    Value,
+    When,
+)
+from django.db.models.functions import Cast, Coalesce, Greatest, Least
 
-from autonomy import asking
+from autonomy import asking, ranking
 from autonomy.models import Approval, Execution, Intent, Run
 from autonomy.rules.actions import Reversal
 from autonomy.rules.approvals import APPROVERS, Standing, hindrance
@@ -28,12 +39,16 @@ BLANK: Item = dict.fromkeys(
         "expires_at", "escalated_at", "finished_at",
     )
 )  # fmt: skip
+# What a question is shown with; whoever wants an act gone through again is its author.
+BESIDE = ("intent__replay", "account", "verdict", "tenant")
 # Heavy, and shown nowhere in a list.
 UNSHOWN = ("verdict__facts", "verdict__layers")
 
 # Sure and warm first, later proposals of a run behind; what nobody answered before all.
+# How sure: as the place stands for, so that no run's own order is turned.
+_SURE = Coalesce(F("intent__lead"), F("intent__confidence"), Value(0.0))
 _WORTH = (
-    Coalesce(F("intent__confidence"), Value(0.0)) * 600
+    _SURE * 600
     + F("account__heat_score") * 400
     - Cast(F("intent__rank"), FloatField()) * 50
 )
@@ -73,7 +88,8 @@ class Merged:
 def next_for(caller: Caller, *, now: datetime) -> QuerySet[Approval]:
     """Open questions of the caller, the most worthwhile first: by `score`.
 
-    Sellers see all of their accounts; what an approver has to decide comes last.
+    Sellers see all of their accounts; what an approver has to decide comes last. Among
+    those that are worth the same, what confidence is worth by the model that ranks.
     """
     rows = _open(caller, now=now)
     if sees_all_accounts(caller.role):
@@ -83,7 +99,10 @@ def next_for(caller: Caller, *, now: datetime) -> QuerySet[Approval]:
         default=Value(0),
         output_field=IntegerField(),
     )
-    return rows.annotate(score=Cast(_WORTH, IntegerField()) + turn + _PRESSING)
+    worth = Cast(_WORTH, IntegerField()) + turn + _PRESSING
+    return rows.annotate(
+        score=worth * 1000 + _tie(ranking.in_percent(ranking.calibration()))
+    )
 
 
 def autopilot(caller: Caller) -> QuerySet[Execution]:
@@ -95,20 +114,25 @@ def inbox(caller: Caller, *, now: datetime) -> Merged:
     """Everything that waits for the caller: questions, doubts, runs that stopped, and
     what is held back for a while before it goes out.
     """
+    return Merged(*waiting(caller, now=now).values())
+
+
+def waiting(caller: Caller, *, now: datetime) -> dict[str, QuerySet[Any]]:
+    """The same by kind, each as its own rows."""
     # What is being gone through again is not a person's to settle meanwhile.
     in_doubt = {"status": Execution.Status.IN_DOUBT, "intent__status": "IN_DOUBT"}
     doubts = _executions(caller).filter(**in_doubt)
-    parts: list[QuerySet[Any]] = [
-        _open(caller, now=now).filter(_for(caller)),
-        doubts,
-        _held_back(caller, now=now),
-    ]
+    parts: dict[str, QuerySet[Any]] = {
+        "approval": _open(caller, now=now).filter(_for(caller)),
+        "doubt": doubts,
+        "held": _held_back(caller, now=now),
+    }
     if caller.role in (Role.ADMIN, Role.AUDITOR):
         parked = Run.objects.filter(
             tenant_id=caller.tenant, status=RunStatus.PARKED.value
         )
-        parts.append(parked.select_related("account").defer("context", "decided"))
-    return Merged(*parts)
+        parts["parked"] = parked.select_related("account").defer("context", "decided")
+    return parts
 
 
 @singledispatch
@@ -215,6 +239,17 @@ def _(row: Run, caller: Caller) -> Item:
     }
 
 
+def _tie(percents: list[int]) -> Any:
+    """From 0 to 999: less than any difference in worth."""
+    if not percents:
+        return Value(0)
+    sure = Coalesce(F("intent__confidence"), Value(0.0))
+    place = Cast(Greatest(Least(sure, 1.0), 0.0) * 100, IntegerField()) + 1
+    table = Value(percents, output_field=ArrayField(IntegerField()))
+    return Func(table, place, template="(%(expressions)s]", arg_joiner=")[",
+                output_field=IntegerField())  # fmt: skip
+
+
 def _open(caller: Caller, *, now: datetime) -> QuerySet[Approval]:
     """What can still be decided, is not put off, and was not handed to somebody else."""
     mine = Q(assigned_to=None) | Q(assigned_to_id=caller.membership)
@@ -222,7 +257,7 @@ def _open(caller: Caller, *, now: datetime) -> QuerySet[Approval]:
     rows = asking.seen_by(caller).filter(
         mine, awake, status=Approval.Status.PENDING, expires_at__gt=now
     )
-    return rows.select_related("intent", "account", "verdict", "tenant").defer(*UNSHOWN)
+    return rows.select_related(*BESIDE).defer(*UNSHOWN)
 
 
 def _held_back(caller: Caller, *, now: datetime) -> QuerySet[Intent]:

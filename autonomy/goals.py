@@ -18,6 +18,7 @@ from ledger.record import Actor, Fact, record
 from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant, system_scope, tenant_scope
 from perception.accounts import visible_to
+from perception.faults import Tell, unheard
 from perception.members import person_acting
 from perception.models import Membership, Tenant
 from perception.rules.callers import Caller
@@ -109,23 +110,24 @@ def as_of(goal: Goal, *, now: datetime) -> Goal:
     return goal
 
 
-def measure_due(*, now: datetime) -> int:
+def measure_due(*, now: datetime, broke: Tell = unheard) -> int:
     """Measure the goals that are due, of every tenant; return how many were.
 
-    Each in a transaction of its own: the fault of one is its own, and is tried again.
+    Each in a transaction of its own: the fault of one is its own, and is tried again;
+    `broke` is told.
     """
     done, last = 0, (UUID(int=0), UUID(int=0))
     while True:
         with system_scope("measure goals"), connection.cursor() as cursor:
             cursor.execute(_DUE, [now, str(last[0]), str(last[1]), A_PAGE])
             found = cursor.fetchall()
-        done += sum(_safely(tenant, goal, now=now) for tenant, goal in found)
+        done += sum(_safely(*each, now=now, broke=broke) for each in found)
         if len(found) < A_PAGE:
             return done
         last = found[-1]
 
 
-def _safely(tenant: UUID, goal: UUID, *, now: datetime) -> bool:
+def _safely(tenant: UUID, goal: UUID, *, now: datetime, broke: Tell) -> bool:
     rows = Goal.objects.filter(
         tenant_id=tenant, pk=goal, status=ACTIVE, due_at__lte=now
     )
@@ -134,7 +136,8 @@ def _safely(tenant: UUID, goal: UUID, *, now: datetime) -> bool:
             # Whoever holds it measures it.
             held = rows.select_for_update(skip_locked=True, no_key=True).first()
             return held is not None and _measure(held, now=now)
-    except Exception:
+    except Exception as problem:
+        broke(problem)
         logger.exception("a goal could not be measured")
     with tenant_scope(tenant):
         rows.update(due_at=now + APART)

@@ -23,6 +23,11 @@ SHIPPED: Mapping[str, timedelta] = {
     "goal_progress_update": DAY,
     "daily_digest_generation": DAY,
     "context_summarization": DAY,
+    "ranking_fit": DAY,
+    "house_ranking_fit": DAY,
+    "ranking_evaluation": DAY,
+    "outcome_reconciliation": DAY,
+    "earned_autonomy": DAY,
 }
 # Nothing has happened yet in a house that begins: so long nobody needs a job.
 FIRST = HOUR

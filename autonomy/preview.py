@@ -35,9 +35,14 @@ class Preview:
 
 
 def compare(wanted: Mapping[str, Any], *, now: datetime) -> Preview:
-    """Judge the newest acts of a week twice: as things are set, and as they might be."""
+    """Judge the newest acts of a week twice: as things are set, and as they might be.
+
+    `wanted`: modes, budgets, scopes `without` a budget, policy data, a bundle.
+    """
     begin, is_whole = _begin(now)
     held = _held()
+    if "policy_data" in wanted:
+        held["policy_data"] = data_in_force()
     asked = _with(held, wanted)
     would = _report(begin, now, asked)
     acts = would["judged"] + would["unevaluable"]
@@ -122,13 +127,16 @@ def _budgets() -> list[dict[str, Any]]:
 def _with(held: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
     """What is set, with the wanted in its places."""
     budgets = wanted.get("budgets", [])
-    taken = {_scope(each) for each in budgets}
+    without = wanted.get("without", [])
+    taken = {_scope(each) for each in (*budgets, *without)}
     kept = [each for each in held["budgets"] if _scope(each) not in taken]
     bundle = wanted if wanted.get("bundle_version") else held
     return {
         # Of two modes at one scope the later counts.
         "modes": [*held["modes"], *wanted.get("modes", [])],
         "budgets": [*kept, *budgets],
+        "without": without,
+        **{name: wanted[name] for name in ("policy_data",) if name in wanted},
         **{name: value for name, value in bundle.items() if name.startswith("bundle_")},
     }
 

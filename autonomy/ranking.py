@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
+from itertools import accumulate
 from typing import Any
 from uuid import UUID
 
@@ -33,11 +35,18 @@ STANDING = (
 'house', (SELECT jsonb_build_array(h.version, h.artefact) FROM autonomy_houseranking h
     WHERE h.status = 'ACTIVE'),
 'shadows', (SELECT coalesce(jsonb_agg(jsonb_build_array(s.version, s.artefact)), '[]')
-    FROM autonomy_ranking s WHERE s.tenant_id = t.tenant_id AND s.status = 'SHADOW')
+    FROM autonomy_ranking s WHERE s.tenant_id = t.tenant_id AND s.status = 'SHADOW'),
+'tried', (SELECT coalesce(jsonb_agg(jsonb_build_array(o.version, o.artefact)), '[]')
+    FROM autonomy_houseranking o WHERE o.status = 'SHADOW' AND n.shares_learning)
 )::text FROM perception_tenant n WHERE n.id = t.tenant_id)""",
 )
 
 Artefact = Mapping[str, Any]
+
+
+def of_house(version: str) -> str:
+    """How a model of the house is named beside those of a tenant."""
+    return OF_HOUSE + version
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +77,12 @@ class Ranked:
     first: tuple[float, ...]
     shadow: Mapping[str, list[float]]
 
+    @cached_property
+    def leads(self) -> tuple[float, ...]:
+        """Of each place, the surest that stands there or behind it."""
+        sure = [float(each.confidence) for each in self.drafts]
+        return tuple(accumulate(reversed(sure), max))[::-1]
+
     def stated(self) -> dict[str, Any]:
         """As the ledger tells of it."""
         return {
@@ -83,12 +98,13 @@ def read(text: str | None) -> Standing:
     if text is None:
         return PLAIN
     row = orjson.loads(text)
-    shadows = {name: each for name, each in row["shadows"] if usable(each)}
+    tried = [*row["shadows"], *((of_house(name), each) for name, each in row["tried"])]
+    shadows = {name: each for name, each in tried if usable(each)}
     standing = Standing(share=row["share"], shadows=shadows)
-    for found, prefix in ((row["active"], ""), (row["house"], OF_HOUSE)):
+    for found, named in ((row["active"], str), (row["house"], of_house)):
         if found and usable(found[1]):
             return Standing(
-                version=prefix + found[0],
+                version=named(found[0]),
                 artefact=found[1],
                 share=standing.share,
                 shadows=shadows,
@@ -172,10 +188,20 @@ def calibration() -> Artefact | None:
     house = HouseRanking.objects.filter(status="ACTIVE")
     for found in (rows, house):
         artefact = found.values_list("artefact", flat=True).first()
-        if artefact is not None:
+        # What does not rank, because it is not sound, does not tell either.
+        if artefact is not None and usable(artefact):
             held: Artefact | None = artefact.get("calibration")
             return held
     return None
+
+
+def in_percent(held: Artefact | None) -> list[int]:
+    """What each whole percent of confidence is shown as, in thousandths; none where
+    nobody knows.
+    """
+    if held is None:
+        return []
+    return [round(999 * calibrated(held, percent / 100)) for percent in range(101)]
 
 
 def shown(held: Artefact | None, confidence: float | None) -> float | None:

@@ -12,7 +12,8 @@ _READ = """
 SELECT (autonomy_read(%s, %s, %s, %s, %s, %s, %s) || jsonb_build_object('holds',
     (SELECT coalesce(jsonb_object_agg(c.acts_as, c.config->'hold_s'), '{}')
      FROM perception_connector c
-     WHERE c.tenant_id = %s AND c.acts_as IN ('mail.send', 'chat') AND c.is_active)
+     WHERE c.tenant_id = %s AND c.acts_as IN ('mail.send', 'chat') AND c.is_active),
+    'review_share', (SELECT n.review_share FROM perception_tenant n WHERE n.id = %s)
 ))::text
 """
 
@@ -29,7 +30,7 @@ def read_rows(
 ) -> dict[str, Any]:
     """What the rows say of a question, as of one moment of the database's clock."""
     named = (tenant, account, opportunity, contact, intent)
-    found = Writes().ask(_READ, [*named, action_type, is_scheduled, tenant])
+    found = Writes().ask(_READ, [*named, action_type, is_scheduled, tenant, tenant])
     row: dict[str, Any] = orjson.loads(found[0][0])
     return row
 

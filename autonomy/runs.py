@@ -10,6 +10,7 @@ import orjson
 from django.conf import settings
 from django.db.models.functions import Now
 
+from autonomy import notices
 from autonomy.models import Run
 from autonomy.rows import Writes
 from autonomy.rules.runs import TERMINAL, RunStatus, Stage
@@ -161,6 +162,7 @@ def _write(held: Held, values: Mapping[str, Any], writes: Writes) -> bool:
 
 
 def _state_parked(run: UUID, account: UUID, row: dict[str, Any]) -> None:
+    at = datetime.fromisoformat(row["at"])
     record(
         Fact(
             kind=Kind.RUN_PARKED,
@@ -168,5 +170,6 @@ def _state_parked(run: UUID, account: UUID, row: dict[str, Any]) -> None:
             subjects={"run": run, "account": account},
             data={"stage": row["stage"], "error": row["error"]},
         ),
-        now=datetime.fromisoformat(row["at"]),
+        now=at,
     )
+    notices.note(Kind.RUN_PARKED, run, at=at, account=account, stage=row["stage"])

@@ -7,12 +7,13 @@ from uuid import UUID
 
 import orjson
 from django.db import connection
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from autonomy.errors import SimulationTooLong
 from autonomy.models import Budget, Bundle, Simulation
 from autonomy.policy import Program, compiled, program, read, shipped
+from autonomy.registry import all_types
 from autonomy.rules.facts import unsealed
 from autonomy.rules.judge import judge
 from autonomy.rules.simulation import (
@@ -213,7 +214,13 @@ def _bundle(wanted: Mapping[str, Any]) -> Program | None:
 
 
 def _candidate(wanted: Mapping[str, Any]) -> Candidate:
+    data = wanted.get("policy_data")
     return Candidate(
+        withdrawn=frozenset(
+            str(row.id) for each in wanted.get("without", []) for row in _held(each)
+        ),
+        data=data,
+        types={} if data is None else {each.key: each for each in all_types()},
         modes=tuple(
             ModeRow(
                 account=each.get("account"),
@@ -233,14 +240,8 @@ def _budget(place: int, wanted: Mapping[str, Any]) -> BudgetRow:
     """A wanted budget takes the place of the row of the same scope, or is new."""
     action_type, each = wanted.get("action_type") or "", wanted.get("each") or ""
     account, seller = wanted.get("account"), wanted.get("seller")
-    scope: dict[str, Any] = {
-        "account_id": account,
-        "seller_id": seller,
-        "action_type": action_type,
-        "each": each,
-    }
     budgets = Budget.objects.filter(tenant_id=current_tenant(), is_active=True)
-    held = budgets.filter(**scope).first()
+    held = _held(wanted).first()
     # An own row takes the place of the one for every account, or seller; a row for
     # every one that is not kept as such yields nothing.
     whom = "account" if account else "seller" if seller else None
@@ -256,6 +257,18 @@ def _budget(place: int, wanted: Mapping[str, Any]) -> BudgetRow:
         each=each,
         limit=wanted["limit_per_day"],
     )
+
+
+def _held(scope: Mapping[str, Any]) -> QuerySet[Budget]:
+    """The budget that is set at a scope, if there is one."""
+    where: dict[str, Any] = {
+        "account_id": scope.get("account"),
+        "seller_id": scope.get("seller"),
+        "action_type": scope.get("action_type") or "",
+        "each": scope.get("each") or "",
+    }
+    rows = Budget.objects.filter(tenant_id=current_tenant(), is_active=True)
+    return rows.filter(**where)
 
 
 def _finish(

@@ -11,7 +11,7 @@ from autonomy.errors import NoSuchScope
 from autonomy.models import ActionRow, Budget, Mode, OptIn
 from autonomy.rules.actions import normalise
 from autonomy.rules.catalogue import CORE
-from ledger.record import Fact, record
+from ledger.record import Actor, Fact, record
 from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant
 from perception.members import person_acting
@@ -22,7 +22,7 @@ Scope = Mapping[str, Any]
 Row = TypeVar("Row", bound=Model)
 
 
-def set_mode(mode: str, scope: Scope, *, by: Caller, now: datetime) -> Mode:
+def set_mode(mode: str, scope: Scope, *, by: Caller | Actor, now: datetime) -> Mode:
     """Set the mode of a scope: `account`, `action_type`, both or neither."""
     where = {
         "account_id": _account(scope.get("account")),
@@ -56,7 +56,7 @@ def set_budget(given: Scope, *, by: Caller, now: datetime) -> Budget:
     return _upsert(Budget, where, values, {"set_at": now}, by=by, now=now)
 
 
-def unset_mode(row: Mode, *, by: Caller, now: datetime) -> None:
+def unset_mode(row: Mode, *, by: Caller | Actor, now: datetime) -> None:
     """Take a mode away, so that the next wider scope counts."""
     where = {"account_id": row.account_id, "action_type": row.action_type}
     before = {"mode": row.mode}
@@ -79,7 +79,7 @@ def _upsert(
     values: dict[str, Any],
     more: dict[str, Any],
     *,
-    by: Caller,
+    by: Caller | Actor,
     now: datetime,
 ) -> Row:
     """Change what differs; saying the same again states nothing and moves nothing."""
@@ -101,7 +101,7 @@ def _state(
     before: Scope | None,
     after: Scope | None,
     *,
-    by: Caller,
+    by: Caller | Actor,
     now: datetime,
 ) -> None:
     subjects = {}
@@ -120,7 +120,7 @@ def _state(
     record(
         Fact(
             kind=Kind.SETTING_CHANGED,
-            by=person_acting(by),
+            by=person_acting(by) if isinstance(by, Caller) else by,
             subjects=subjects,
             data=data,
         ),

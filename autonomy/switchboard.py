@@ -6,6 +6,7 @@ under the lock when a switch is engaged.
 """
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import F
 
+from autonomy import notices
 from autonomy.errors import NeedsTarget, NoSuchScope, NotEngaged
 from autonomy.models import Board, Execution, HouseBoard, KillSwitch
 from autonomy.registry import all_types, tools
@@ -22,20 +24,27 @@ from autonomy.rules.actions import normalise
 from autonomy.rules.switches import STOPPED, WHOLE, Act, Scope, covering
 from autonomy.waking import wake
 from ledger.clock import clock
-from ledger.record import Actor, Fact, record
+from ledger.record import SYSTEM, Actor, Fact, record
 from ledger.rules.kinds import Kind
-from ledger.scope import current_tenant, system_role
+from ledger.scope import current_tenant, system_role, system_scope, tenant_scope
 from perception.models import Account, Membership
 
 # How long everything is only proposed after a release, where nobody says otherwise.
 HOLD = timedelta(seconds=60)
 HOUSE = "kill switch"
+# What reached its end is let go, so many at once.
+ENDED = "Its end was reached."
+BATCH = 100
 
 _SHARED = """
 SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0)),
        pg_advisory_xact_lock_shared(hashtextextended(%s, 0))
 """
 _ALONE = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
+_ENDED = """
+SELECT tenant_id, id FROM autonomy_killswitch
+WHERE ends_at <= %s AND released_at IS NULL ORDER BY ends_at LIMIT %s
+"""
 _ROUSE = """
 UPDATE autonomy_intent SET due_at = clock_timestamp(), dispatched_at = NULL
 WHERE due_at > clock_timestamp() AND error = %s
@@ -51,6 +60,8 @@ class Wanted:
     scope: Scope
     target: str
     reason: str
+    # It is let go then by itself, in stages as ever.
+    ends_at: datetime | None = None
 
 
 def hold() -> Writes:
@@ -75,9 +86,13 @@ def engage(wanted: Wanted, *, by: Actor, now: datetime) -> KillSwitch:
         engaged_by=by.id,
         asked_at=min(now, committed),
         committed_at=committed,
+        ends_at=wanted.ends_at,
     )
     _post(wanted.scope, switch)
-    _state(Kind.SWITCH_ENGAGED, switch, {"reason": wanted.reason}, by=by, now=committed)
+    data = {"reason": wanted.reason}
+    if wanted.ends_at is not None:
+        data["ends_at"] = wanted.ends_at.isoformat()
+    _state(Kind.SWITCH_ENGAGED, switch, data, by=by, now=committed)
     return switch
 
 
@@ -108,6 +123,29 @@ def release(id_: UUID, reason: str, *, by: Actor, hold: timedelta = HOLD) -> Kil
     _state(Kind.SWITCH_RELEASED, switch, data, by=by, now=at)
     _rouse(Scope(switch.scope))
     return switch
+
+
+def end_due(*, now: datetime) -> int:
+    """Let go what has reached its end, of every tenant; how many that were."""
+    with system_scope("end stops"), connection.cursor() as cursor:
+        cursor.execute(_ENDED, [now, BATCH])
+        due: list[tuple[UUID, UUID]] = cursor.fetchall()
+    count = 0
+    for tenant, id_ in due:
+        with tenant_scope(tenant), suppress(NotEngaged):
+            count += _end(id_)
+    return count
+
+
+def _end(id_: UUID) -> int:
+    """Somebody may have let it go meanwhile; that must not end its hold."""
+    rows = KillSwitch.objects.filter(tenant_id=current_tenant(), pk=id_)
+    scope = rows.values_list("scope", flat=True).get()
+    _lock(Scope(scope))
+    if not rows.filter(released_at=None).exists():
+        return 0
+    release(id_, ENDED, by=SYSTEM)
+    return 1
 
 
 def open_board(tenant: UUID) -> None:
@@ -167,6 +205,7 @@ def _shown(switch: KillSwitch) -> dict[str, Any]:
         "target": switch.target,
         "reason": switch.reason,
         "full_at": switch.full_at.isoformat() if switch.full_at else None,
+        "ends_at": switch.ends_at.isoformat() if switch.ends_at else None,
     }
 
 
@@ -234,6 +273,8 @@ def _state(
         ),
         now=now,
     )
+    said = {"scope": switch.scope, "target": switch.target, "reason": data["reason"]}
+    notices.note(kind, switch.id, at=now, by=by.id, **said)
 
 
 def is_stopped(execution: Execution) -> bool:

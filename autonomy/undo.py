@@ -3,7 +3,7 @@
 Every undo is a row. What somebody has changed since is a conflict, and stays as it is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -22,7 +22,7 @@ from autonomy.models import (
     Undo,
 )
 from autonomy.rules.undo import Facts, Reach, Standing, standing
-from autonomy.tools.reaching import way_of
+from autonomy.tools.reaching import Way, way_of
 from autonomy.waking import wake
 from ledger.clock import clock
 from ledger.record import SYSTEM, Actor, Fact, record_all
@@ -82,11 +82,38 @@ def standing_of(execution: Execution) -> Standing:
     return standing(facts, now=clock())
 
 
+def standings_of(executions: Sequence[Execution]) -> dict[UUID, Standing]:
+    """The same for a list, with as many queries as there are tools in it."""
+    undos = Undo.objects.filter(
+        tenant_id=current_tenant(), execution__in=executions, status__in=OPEN
+    )
+    asked = dict(undos.values_list("execution_id", "status"))
+    called = {each.tool for each in executions if each.called_at is not None}
+    ways = {tool: way_of(tool) for tool in sorted(called)}
+    now = clock()
+    return {
+        each.id: standing(
+            Facts(
+                status=str(each.status),
+                reach=_reach(each, ways.get(each.tool)),
+                finished_at=each.finished_at,
+                undo=asked.get(each.id, ""),
+            ),
+            now=now,
+        )
+        for each in executions
+    }
+
+
 def reach_of(execution: Execution) -> Reach:
     """Where an act had its effect. What never was called left it here."""
+    way = None if execution.called_at is None else way_of(execution.tool)
+    return _reach(execution, way)
+
+
+def _reach(execution: Execution, way: Way | None) -> Reach:
     if execution.called_at is None:
         return Reach.HOUSE
-    way = way_of(execution.tool)
     if way is None:
         return Reach.GONE
     return Reach.OUTSIDE if way.can_undo else Reach.NEVER

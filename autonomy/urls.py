@@ -4,8 +4,10 @@ from django.urls import path
 
 from autonomy.api import (
     actions,
+    agent_inbox,
     approvals,
     digests,
+    earning,
     effects,
     evaluate,
     executions,
@@ -13,6 +15,7 @@ from autonomy.api import (
     goals,
     intents,
     learning,
+    notifications,
     policy,
     profiles,
     replays,
@@ -110,6 +113,14 @@ urlpatterns = [
         approvals.Delegate.as_view(),
         name="approval-delegate",
     ),
+    path("inbox/", agent_inbox.Inbox.as_view(), name="inbox"),
+    path("inbox/<uuid:pk>/", agent_inbox.OneInterrupt.as_view(), name="inbox-item"),
+    path("notifications/", notifications.Notifications.as_view(), name="notifications"),
+    path(
+        "notifications/choices/",
+        notifications.Choices.as_view(),
+        name="notification-choices",
+    ),
     path("feed/next/", feed.Next.as_view(), name="feed-next"),
     path("feed/autopilot/", feed.Autopilot.as_view(), name="feed-autopilot"),
     path("feed/inbox/", feed.Inbox.as_view(), name="feed-inbox"),
@@ -121,6 +132,22 @@ urlpatterns = [
     path("digests/<uuid:pk>/seen/", digests.Seen.as_view(), name="digest-seen"),
     path("learning/models/", learning.Models.as_view(), name="learning-models"),
     path("learning/report/", learning.Report.as_view(), name="learning-report"),
+    path("learning/records/", earning.Records.as_view(), name="learning-records"),
+    path(
+        "learning/suggestions/",
+        earning.Suggestions.as_view(),
+        name="learning-suggestions",
+    ),
+    path(
+        "learning/suggestions/<uuid:pk>/sign/",
+        earning.Sign.as_view(),
+        name="learning-suggestion-sign",
+    ),
+    path(
+        "learning/suggestions/<uuid:pk>/decline/",
+        earning.Decline.as_view(),
+        name="learning-suggestion-decline",
+    ),
     path("goals/", goals.Goals.as_view(), name="goals"),
     path("goals/<uuid:pk>/", goals.OneGoal.as_view(), name="goal"),
     path(

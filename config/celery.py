@@ -12,6 +12,9 @@ from config.safety import refuse_unsafe
 from ledger.scope import tenant_scope
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+# Django's checks would load every page into every worker; web and `migrate` make them,
+# and what is unsafe is refused below.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 
 class TaskWithoutTenant(Exception):

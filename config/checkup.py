@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import Error, connection
 from django.utils import timezone
 
+from autonomy import unreached
 from config import health
 from config.catalogue import unfenced
 from ledger.backlog import backlog
@@ -117,6 +118,17 @@ def _database() -> Iterator[Finding]:
         f"{waiting.count} entries wait, the oldest {waiting.oldest_seconds:.1f} s",
         "Start `relay`; `verify_ledger` says whether a tree is broken.",
     )
+    yield _digests()
+
+
+def _digests() -> Finding:
+    """An address that is wrong is for a tenant's admins to mend: it is said, no more."""
+    found = unreached.counted(now=timezone.now())
+    seen = (
+        f"{found.all} readers are not reached, {found.given_up} of them for good: what "
+        "is scheduled at their accounts asks a person; see Digests in the admin"
+    )
+    return Finding("digests", True, seen if found.all else "every reader is reached")
 
 
 def _durable(cursor: Any) -> Finding:

@@ -22,6 +22,7 @@ class ControlCenter(UnfoldAdminSite):
     """Django's admin site, with the doors of the house around it."""
 
     index_title = "Control center"
+    index_template = "autonomy/dashboard.html"
 
     def register(
         self, model_or_iterable: Any, admin_class: Any = None, **options: Any

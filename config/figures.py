@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from autonomy.rules.service import BOUNDS
 from autonomy.service import Served, served
+from autonomy.unreached import Counted, counted
 from autonomy.workload import MOST, Workload, workload
 from ledger.backlog import backlog
 from perception.pulse import ages
@@ -27,6 +28,7 @@ class House(Collector):
             waiting = backlog(now=now)
             work = workload(now=now)
             tools = served(now=now)
+            unread = counted(now=now)
         except Error:
             up.add_metric([], 0)
             yield up
@@ -53,6 +55,7 @@ class House(Collector):
         yield lag
         yield from _spine(work)
         yield from _tools(tools)
+        yield from _digests(unread)
 
 
 def _spine(work: Workload) -> Iterator[GaugeMetricFamily]:
@@ -110,6 +113,20 @@ def _tools(seen: Served) -> Iterator[GaugeMetricFamily]:
     )
     alerts.add_metric([], seen.alerts)
     yield alerts
+
+
+def _digests(seen: Counted) -> Iterator[GaugeMetricFamily]:
+    """Readers whose newest digest has not arrived: what is scheduled asks a person."""
+    missing = GaugeMetricFamily(
+        "autonomy_digests_missing", "Readers whose digest is tried again, or late."
+    )
+    missing.add_metric([], seen.all - seen.given_up)
+    yield missing
+    given_up = GaugeMetricFamily(
+        "autonomy_digests_undeliverable", "Readers whose digest is given up on."
+    )
+    given_up.add_metric([], seen.given_up)
+    yield given_up
 
 
 def exposition() -> bytes:

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db.models import Field, ForeignKey, Model
 from uuid_utils.compat import uuid7
 
+from autonomy.rules.data import DEFAULT
 from ledger.models import Rights
 from ledger.scope import system_role
 
@@ -26,6 +27,9 @@ SAMPLES: dict[str, Any] = {
     "FloatField": 0.5,
     "JSONField": {},
 }
+
+# What the house itself writes there has a shape, and nothing reads it without.
+SHAPED: dict[str, Any] = {"autonomy.PolicyData.data": DEFAULT}
 
 # What may be empty later on, and is not in a row as it begins.
 NEEDED = frozenset({"plans.Plan.due_at"})
@@ -64,6 +68,8 @@ def _value(field: Field[Any, Any], tenant: UUID, rows: dict[type[Model], Model])
         return tenant
     if field.null and str(field) not in NEEDED:
         return None
+    if str(field) in SHAPED:
+        return SHAPED[str(field)]
     if isinstance(field, ForeignKey):
         related = field.related_model
         if not isinstance(related, type):
@@ -75,7 +81,9 @@ def _value(field: Field[Any, Any], tenant: UUID, rows: dict[type[Model], Model])
 
 
 def _sample(field: Field[Any, Any]) -> Any:
-    kind = field.get_internal_type()
+    # An e-mail field would say of itself that it holds characters.
+    name = type(field).__name__
+    kind = name if name in SAMPLES else field.get_internal_type()
     if kind in SAMPLES:
         # `end` follows `begin`, wherever a model has both.
         return SOME_DAY + timedelta(days=1) if field.name == "end" else SAMPLES[kind]

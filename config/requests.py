@@ -23,15 +23,20 @@ from perception.members import caller_of_session
 
 logger = structlog.get_logger("config.requests")
 
+QUIET = ("/stops/now/",)
+
 Handler = Callable[[HttpRequest], HttpResponse]
 
 # These answer without any tenant, and must answer when the database cannot.
 UNSCOPED = (
     "/healthz", "/livez", "/readyz", "/metrics", "/static/", "/api/schema", "/tenants/",
+    # Asked for all the time: a pass names the tenant.
+    "/stops/now/",
     # Webhooks find their tenant by their connector.
     "/api/v1/webhooks/",
     # What is set there concerns every tenant, and is stated in the house's own.
     "/admin/autonomy/job/",
+    "/admin/django_celery_beat/",
 )  # fmt: skip
 
 
@@ -46,7 +51,9 @@ def log_requests(get_response: Handler) -> Handler:
         response = _bounded(request) or get_response(request)
         response["X-Request-Id"] = request_id
         match = request.resolver_match
-        logger.info(
+        # What pages ask for every second is worth no line each time.
+        say = logger.debug if request.path in QUIET else logger.info
+        say(
             "request",
             method=request.method,
             route=match.route if match else "-",

@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from kombu import Queue
 
-from config import databases, logs, mail
+from config import databases, logs, mail, tls
 from config.embedded import EmbeddedError
 from config.env import Environment, load
 from config.theme import STATIC_URL as STATIC_URL
@@ -270,7 +270,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["ledger.doors.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["ledger.doors.FastJSONRenderer"],
     "DEFAULT_PAGINATION_CLASS": "ledger.doors.Pages",
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_FILTER_BACKENDS": ["ledger.doors.Filters"],
     "DEFAULT_SCHEMA_CLASS": "config.openapi.HouseSchema",
     "EXCEPTION_HANDLER": "config.problems.answer",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
@@ -296,7 +296,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    "POSTPROCESSING_HOOKS": ["config.openapi.add_problem"],
+    "POSTPROCESSING_HOOKS": [
+        "config.openapi.add_problem",
+        "config.openapi.say_anything",
+    ],
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
 }
 
@@ -319,11 +322,9 @@ PUBLIC_URL = ENV.public_url
 
 # --- Safety ----------------------------------------------------------------------
 
-SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
-X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "config.problems.csrf_refused"
-CSRF_COOKIE_HTTPONLY = False
+vars().update(tls.settings(ENV.public_url))
 
 LOGGING = logs.configuration(ENV.log_format)
 structlog.configure(**logs.structured())

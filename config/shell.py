@@ -9,20 +9,42 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from autonomy.admin.standing import Stop, stops
-from config.access import EVERYBODY, OVERSEERS, READERS
+from autonomy import unreached
+from autonomy.views.stops import Banner
+from config.access import OVERSEERS, READERS
 from perception.models import Tenant
 from perception.rules.callers import Caller
 from perception.rules.roles import Role
 
+# Whose digests have not arrived: so many are named.
+NAMED = 3
+# Who has to do with programs that speak to the house.
+PROGRAMMERS = OVERSEERS | {Role.INTEGRATION}
 # A word, the name of its route, and who has that page.
 PLACES: tuple[tuple[str, str, frozenset[Role]], ...] = (
-    ("Overview", "home", READERS),
+    ("Next", "home", READERS),
+    ("Autopilot", "autopilot-page", READERS),
+    ("Inbox", "inbox-page", READERS),
+    ("Accounts", "accounts-page", READERS),
+    ("Goals", "goals-page", READERS),
     ("Plans", "plans-page", READERS),
     ("Digest", "digest-page", READERS),
     ("Admin", "admin:index", OVERSEERS),
-    ("API docs", "docs", EVERYBODY),
+    ("API docs", "docs", PROGRAMMERS),
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unread:
+    """Digests that have not arrived: the reader's own, and those of others for admins."""
+
+    mine: unreached.Missing | None
+    names: Sequence[str]
+    more: int
+
+    @property
+    def others(self) -> int:
+        return len(self.names) + self.more
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +76,30 @@ class Shell:
         return self._caller.role.value if self._caller else ""
 
     @cached_property
-    def stops(self) -> Sequence[Stop]:
-        """The kill switches that are on, or not yet wholly off."""
-        return stops(now=timezone.now()) if self._caller else []
+    def banner(self) -> Banner | None:
+        """The kill switches that are on, or not yet wholly off; nothing for strangers."""
+        return Banner.of(self._caller) if self._caller else None
+
+    @cached_property
+    def unread(self) -> Unread | None:
+        """Digests that have not arrived: the reader's own; for overseers, of everybody."""
+        caller = self._caller
+        if caller is None:
+            return None
+        asked = None if caller.role in OVERSEERS else caller.membership
+        found = unreached.missing(now=timezone.now(), member=asked)
+        others = [each.name for each in found if each.member != caller.membership]
+        own = [each for each in found if each.member == caller.membership]
+        # The page of digests says more about one's own.
+        if self._request.path.startswith(reverse("digest-page")):
+            own = []
+        if not own and not others:
+            return None
+        return Unread(
+            mine=own[0] if own else None,
+            names=others[:NAMED],
+            more=len(others[NAMED:]),
+        )
 
     @cached_property
     def places(self) -> Sequence[Place]:
@@ -65,10 +108,6 @@ class Shell:
             for title, name, roles in PLACES
             if self._is_for(name, roles)
         ]
-
-    @property
-    def may_see_switches(self) -> bool:
-        return self._caller is not None and self._caller.role in OVERSEERS
 
     def _is_for(self, name: str, roles: frozenset[Role]) -> bool:
         if self._caller is not None and self._caller.role in roles:

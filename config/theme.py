@@ -26,6 +26,7 @@ GROUPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
             ("autonomy_decisionbudget", "Decision budget", ""),
             ("autonomy_ritual", "", ""),
             ("autonomy_digest", "", ""),
+            ("autonomy_telling", "", ""),
             ("autonomy_run", "", ""),
             ("autonomy_run", "Parked work", "status__exact=PARKED"),
         ),
@@ -58,6 +59,14 @@ GROUPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
     ),
     ("Plan", (("plans_plan", "", ""), ("plans_plan", "Drafts", "status__exact=DRAFT"))),
     (
+        "Learn",
+        (
+            ("autonomy_ranking", "Ranking models", ""),
+            ("autonomy_evaluation", "Learning reports", ""),
+            ("autonomy_suggestion", "Earned autonomy", ""),
+        ),
+    ),
+    (
         "Steer",
         (
             ("autonomy_mode", "", ""),
@@ -79,6 +88,7 @@ GROUPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
             ("perception_apitoken", "API tokens", ""),
             ("perception_person", "People of the house", ""),
             ("autonomy_job", "Jobs of the house", ""),
+            ("autonomy_houseranking", "Models of the house", ""),
         ),
     ),
 )
@@ -108,6 +118,7 @@ UNFOLD: dict[str, Any] = {
         }
     },
     "SIDEBAR": {"navigation": "config.control_center.navigation"},
+    "DASHBOARD_CALLBACK": "autonomy.admin.dashboard.told",
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
 }

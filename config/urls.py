@@ -5,14 +5,16 @@ from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from autonomy import views as autonomy_pages
 from config import health, pages
+from config.as_code import door as as_code
 from plans import views as plan_pages
 
 CLOSED = ("signup", "email", "confirm-email", "3rdparty/signup", "3rdparty")
 
+admin.autodiscover()
+
 urlpatterns = [
-    path("", pages.home, name="home"),
+    path("", include("autonomy.page_urls")),
     path("tenants/", pages.tenants, name="tenants"),
     path("login/", LoginView.as_view(), name="account_login"),
     path("logout/", LogoutView.as_view(), name="account_logout"),
@@ -28,9 +30,7 @@ urlpatterns = [
         plan_pages.step,
         name="plan-page-step",
     ),
-    path("digest/", autonomy_pages.digest, name="digest-page"),
-    path("digest/<uuid:pk>/seen/", autonomy_pages.seen, name="digest-page-seen"),
-    path("digest/undo/<uuid:pk>/", autonomy_pages.undo, name="digest-page-undo"),
+    path("admin/as-code.yaml", as_code.export, name="as-code"),
     path("admin/", admin.site.urls),
     path("api/v1/", include("ledger.urls")),
     path("api/v1/", include("perception.urls")),

@@ -14,7 +14,7 @@ from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.paginator import InfinitePaginator
 
-from ledger.models import INDEXED_SUBJECTS, Entry, Export, Leaf
+from ledger.models import INDEXED_SUBJECTS, Entry, Leaf
 from ledger.rules.kinds import MEANING, Kind
 
 OVERSEERS = ("ADMIN", "AUDITOR")
@@ -149,19 +149,3 @@ class EntryAdmin(ByRole):
             '<a class="underline" href="{}">That it is in the signed tree</a>',
             reverse("ledger-proof", args=[entry.id]),
         )
-
-
-@admin.register(Export)
-class ExportAdmin(ByRole):
-    """Copies of the ledger that somebody asked for."""
-
-    list_display = ("requested_at", "format", "status", "begin", "end", "finished_at")
-    list_filter = ("status", "format")
-    ordering = ("-requested_at",)
-    fields = (
-        "id", "requested_by", "requested_at", "begin", "end", "format", "status",
-        "attempts", "manifest_json", "error", "finished_at", "expires_at",
-    )  # fmt: skip
-    readonly_fields = fields
-
-    manifest_json = as_json("manifest", "manifest")

@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from ledger.doors import Pages, StrictSerializer
+from ledger.doors import Asked, Pages, StrictSerializer
 from ledger.export import LONGEST_RANGE, open_export, request_export
 from ledger.models import INDEXED_SUBJECTS, Entry, Export, Leaf
 from ledger.prove import newest_checkpoint, prove_entry, prove_growth
@@ -156,13 +156,17 @@ class NewestCheckpoint(APIView):
         )
 
 
-class GrowthIn(StrictSerializer):
+class GrowthIn(Asked):
     def get_fields(self) -> dict[str, Any]:
         # `from` is a word of the language, so the fields are named here.
         return {
             "from": serializers.IntegerField(min_value=0),
             "to": serializers.IntegerField(min_value=0),
         }
+
+
+# How many entries a tree has.
+PLACE = {"type": "integer", "minimum": 0}
 
 
 class GrowthOut(serializers.Serializer[Any]):
@@ -177,13 +181,13 @@ class Consistency(APIView):
     @extend_schema(
         operation_id="ledger_consistency",
         parameters=[
-            OpenApiParameter("from", int, required=True),
-            OpenApiParameter("to", int, required=True),
+            OpenApiParameter("from", PLACE, required=True),
+            OpenApiParameter("to", PLACE, required=True),
         ],
         responses=GrowthOut,
     )
     def get(self, request: Request) -> Response:
-        given = GrowthIn(data=request.query_params.dict())
+        given = GrowthIn(data=request.query_params)
         given.is_valid(raise_exception=True)
         asked = given.validated_data
         return Response({"path": _base64s(prove_growth(asked["from"], asked["to"]))})

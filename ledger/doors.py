@@ -4,24 +4,29 @@ It stands on the lowest floor, so that each floor can build its doors on it.
 """
 
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import DataError
+from django.http import QueryDict
+from django_filters.rest_framework import BooleanFilter, CharFilter, DjangoFilterBackend
 from rest_framework import serializers
 from rest_framework.exceptions import APIException, NotFound, ParseError
-from rest_framework.pagination import CursorPagination
+from rest_framework.pagination import BasePagination, CursorPagination
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
+from rest_framework.response import Response
 
 from ledger.errors import Unstatable
 from ledger.rules.canonical import check
 
 MAX_DEPTH = 32
+NOTHING = "Give a value, or leave it out."
 
 
 class TooLarge(APIException):
@@ -116,6 +121,25 @@ class Pages(CursorPagination):
             # A cursor that somebody made up; its place is none of this list.
             raise NotFound(self.invalid_cursor_message) from None
 
+    def get_page_size(self, request: Request) -> int | None:
+        """What cannot be a length is refused, and what is too long is made shorter."""
+        given = request.query_params.get(self.page_size_query_param)
+        if given is None:
+            return self.page_size
+        if not re.fullmatch(r"0*[1-9][0-9]{0,30}", given, re.ASCII):
+            raise serializers.ValidationError(
+                {self.page_size_query_param: "Give a whole number from 1 on."}
+            )
+        return min(int(given), self.max_page_size)
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        """As ever, with the length that is told above."""
+        shown: list[dict[str, Any]] = super().get_schema_operation_parameters(view)
+        for each in shown:
+            if each["name"] == self.page_size_query_param:
+                each["schema"] = {"type": "integer", "minimum": 1, "default": 50}
+        return shown
+
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         url = {"type": ["string", "null"], "format": "uri"}
         return {
@@ -125,8 +149,100 @@ class Pages(CursorPagination):
         }
 
 
+class Whole(BasePagination):
+    """Lists that are never long, in the shape of pages: there is no second one."""
+
+    def get_paginated_response(self, data: Any) -> Response:
+        return Response({"results": data, "next": None, "previous": None})
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "type": "object",
+            "required": ["results", "next", "previous"],
+            "properties": {
+                "results": schema,
+                "next": {"type": "null"},
+                "previous": {"type": "null"},
+            },
+        }
+
+
+class Filters(DjangoFilterBackend):
+    """Filters of lists; one that is named and says nothing is refused."""
+
+    def filter_queryset(self, request: Request, queryset: Any, view: Any) -> Any:
+        filterset = self.get_filterset(request, queryset, view)
+        for name, each in filterset.filters.items() if filterset else ():
+            given = request.query_params.get(name)
+            if given == "" and type(each) is not CharFilter:
+                raise serializers.ValidationError({name: NOTHING})
+            is_switch = given is not None and isinstance(each, BooleanFilter)
+            if is_switch and str(given).lower() not in ("true", "false"):
+                raise serializers.ValidationError({name: "Give true or false."})
+        return super().filter_queryset(request, queryset, view)
+
+
+class Asked(serializers.Serializer[Any]):
+    """What a query asks for; what is named and left empty is refused."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        empty = {str(name): NOTHING for name in self.fields if data.get(name) == ""}
+        if empty:
+            raise serializers.ValidationError(empty)
+        return super().to_internal_value(data)
+
+
+# The types of JSON that a field takes, and no other that it could be made of.
+_JSON_TYPES: tuple[tuple[type[serializers.Field[Any, Any, Any, Any]], Any], ...] = (
+    (serializers.BooleanField, bool),
+    (serializers.IntegerField, (int, float)),
+    (serializers.FloatField, (int, float)),
+    (serializers.CharField, str),
+    (serializers.UUIDField, str),
+)
+_DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+
+
+def insist_on_types(field: Any, value: Any) -> None:
+    """Raise where a number stands for a text, a text for a number, and the like."""
+    child = getattr(field, "child", None)
+    if child is not None and isinstance(value, list | dict):
+        places = value.items() if isinstance(value, dict) else enumerate(value)
+        _insist_on_each([(key, child, each) for key, each in places])
+        return
+    if value is not None and not _is_of_type(field, value):
+        said = str(field.error_messages["invalid"])
+        raise serializers.ValidationError(
+            said.format(value=value, input=value), code="invalid"
+        )
+
+
+def _insist_on_each(values: Iterable[tuple[Any, Any, Any]]) -> None:
+    faults: dict[Any, Any] = {}
+    for place, field, value in values:
+        try:
+            insist_on_types(field, value)
+        except serializers.ValidationError as error:
+            faults[place] = error.detail
+    if faults:
+        raise serializers.ValidationError(faults)
+
+
+def _is_of_type(field: Any, value: Any) -> bool:
+    if isinstance(field, serializers.DecimalField) and isinstance(value, str):
+        return _DECIMAL.fullmatch(value) is not None
+    taken = next(
+        (taken for kind, taken in _JSON_TYPES if isinstance(field, kind)), None
+    )
+    if taken is None:
+        return True
+    return isinstance(value, bool) is (taken is bool) and isinstance(value, taken)
+
+
 class StrictSerializer(serializers.Serializer[Any]):
-    """Refuses fields that it does not know, instead of dropping them."""
+    """Refuses fields that it does not know, instead of dropping them, and values that
+    are not of a field's type, instead of making them so.
+    """
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
@@ -143,6 +259,9 @@ class StrictSerializer(serializers.Serializer[Any]):
                         for name in unknown
                     }
                 )
+            # A form sends nothing but texts.
+            if not isinstance(data, QueryDict):
+                _insist_on_each((name, self.fields[name], data[name]) for name in data)
         return super().to_internal_value(data)
 
 

@@ -18,6 +18,7 @@ from perception.errors import (
     CannotAct,
     ConfigRefused,
     ConnectorThere,
+    SealBroken,
 )
 from perception.models import Connector
 from perception.outlets.base import Outlet
@@ -198,13 +199,21 @@ def rotate(
     )
     live = [secret or new_secret()]
     if keep_old:
-        live += [old for old in secrets_of(held) if old != live[0]][: LIVE - 1]
-    if held.kind != WEBHOOK:
+        live += [old for old in _openable(held) if old != live[0]][: LIVE - 1]
+    if not keeps_two(held):
         live = live[:1]
     held.sealed_secrets = _sealed(live)
     _save(held, update_fields=["sealed_secrets"])
     _state(held, {}, {"secret": "rotated", "live": len(live)}, by=by, now=now)
     return live[0]
+
+
+def keeps_two(connector: Connector) -> bool:
+    """Whether an old secret can stay live beside a new one: where both are tried, or
+    where everything is signed with both.
+    """
+    is_told = connector.kind == Connector.Kind.OUTBOUND and not connector.acts_as
+    return bool(connector.kind == WEBHOOK or is_told)
 
 
 def new_secret() -> str:
@@ -216,6 +225,14 @@ def secrets_of(connector: Connector) -> list[str]:
     """The live secrets, newest first."""
     opened: list[str] = orjson.loads(vault.unseal(connector.sealed_secrets))
     return opened
+
+
+def _openable(connector: Connector) -> list[str]:
+    """The live secrets; none where the key that opens them is gone."""
+    try:
+        return secrets_of(connector)
+    except SealBroken:
+        return []
 
 
 def _sealed(live: list[str]) -> str:

@@ -62,12 +62,15 @@ class Served:
     looked: int = 0
     made: int = 0
     broken: int = 0
+    # The kind of the first fault.
+    error: str = ""
 
     def __add__(self, other: "Served") -> "Served":
         return Served(
             looked=self.looked + other.looked,
             made=self.made + other.made,
             broken=self.broken + other.broken,
+            error=self.error or other.error,
         )
 
 
@@ -146,8 +149,8 @@ def _one_by_one(
                 served += Served(made=do(taken), looked=len(taken))
         except Exception as problem:  # noqa: BLE001  the others are looked through
             _replaced(problem)
-            served += Served(broken=1)
             error = type(problem).__name__
+            served += Served(broken=1, error=error)
             logger.warning("account not looked through", id=str(account), error=error)
             _put_off(tenant, due, account, now)
     return served

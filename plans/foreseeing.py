@@ -17,6 +17,7 @@ from autonomy.rules.schedule import schedule
 from autonomy.rules.verdict import Decision
 from ledger.record import Actor
 from ledger.scope import current_tenant, system_scope, tenant_scope
+from perception.faults import Tell, unheard
 from perception.models import Account
 from perception.rules.lifecycle import LOST
 from perception.rules.noticing import WINDOWS, window_of
@@ -55,7 +56,7 @@ WHERE renewal_date > %s AND renewal_date <= %s
 """
 
 
-def propose_due(*, now: datetime) -> int:
+def propose_due(*, now: datetime, broke: Tell = unheard) -> int:
     """Plans for all renewals that are near, of every tenant; how many were drafted."""
     today = now.date()
     with system_scope("propose plans"), connection.cursor() as cursor:
@@ -65,26 +66,37 @@ def propose_due(*, now: datetime) -> int:
     for tenant in tenants:
         try:
             for accounts in _pages(tenant, now=now):
-                done += propose_for_runway(accounts, tenant=tenant, now=now)
-        except Exception:
+                done += propose_for_runway(
+                    accounts, tenant=tenant, now=now, broke=broke
+                )
+        except Exception as problem:
+            broke(problem)
             # The other tenants get theirs; this one's turn comes again.
             logger.exception("plans of a tenant could not be proposed")
     return done
 
 
-def propose_for_runway(accounts: Iterable[UUID], *, tenant: UUID, now: datetime) -> int:
+def propose_for_runway(
+    accounts: Iterable[UUID], *, tenant: UUID, now: datetime, broke: Tell = unheard
+) -> int:
     """RENEWAL_DEFENSE for accounts whose renewal comes within 90 days, once for each
     renewal; each account in a transaction of its own. How many were drafted.
     """
     by = _timetable("renewal runway")
     return sum(
-        _safely(tenant, account, lambda held: _for_renewal(held, by=by, now=now))
+        _safely(tenant, account, lambda held: _for_renewal(held, by=by, now=now), broke)
         for account in accounts
     )
 
 
 def goal_behind(
-    account: UUID, goal: str, *, tenant: UUID, since: datetime, now: datetime
+    account: UUID,
+    goal: str,
+    *,
+    tenant: UUID,
+    since: datetime,
+    now: datetime,
+    broke: Tell = unheard,
 ) -> int:
     """A plan that helps towards a goal that is behind, once since the goal began; in a
     transaction of its own. 1 where one was drafted.
@@ -95,6 +107,7 @@ def goal_behind(
             tenant,
             account,
             lambda held: _for_goal(held, goal, since=since, by=by, now=now),
+            broke,
         )
     )
 
@@ -140,7 +153,10 @@ def _scheduled(ready: Ready, *, by: drafting.By, now: datetime, occasion: str) -
 
 
 def _safely(
-    tenant: UUID, account: UUID, proposes: Callable[[Account], Plan | None]
+    tenant: UUID,
+    account: UUID,
+    proposes: Callable[[Account], Plan | None],
+    broke: Tell,
 ) -> bool:
     """One account's fault is its own, and is tried again the next time."""
     try:
@@ -152,7 +168,8 @@ def _safely(
             return found is not None and proposes(found) is not None
     except NothingToPropose:
         return False
-    except Exception:
+    except Exception as problem:
+        broke(problem)
         logger.exception("a plan could not be proposed")
         return False
 

@@ -120,29 +120,30 @@ def _json(body: Any) -> bytes:
     return body if isinstance(body, bytes) else orjson.dumps(body)
 
 
+def new_house(name: str = "A house") -> House:
+    """A fresh tenant; it shares nothing with any other."""
+    slug = f"t-{uuid4().hex[:12]}"
+    tenant = open_tenant(slug, name, timezone="Europe/Berlin", now=NOW)
+    members, issued = {}, {}
+    with tenant_scope(tenant):
+        for role in Role:
+            member = tenants.add_member(
+                f"{role.lower()}@{slug}.example",
+                f"{role.title()} of {slug}",
+                role,
+                now=NOW,
+            )
+            # Hashing is slow by design; one hash serves all the people of tests.
+            Person.objects.filter(pk=member.person_id).update(password=_hashed())
+            members[role] = member
+            issued[role] = tokens.issue(member, days=30, now=datetime.now(UTC))
+    return House(tenant=tenant, slug=slug, members=members, tokens=issued)
+
+
 @pytest.fixture
 def make_house(db: None) -> Callable[..., "House"]:
     """Makes fresh tenants; they share nothing with any other test."""
-
-    def make(name: str = "A house") -> House:
-        slug = f"t-{uuid4().hex[:12]}"
-        tenant = open_tenant(slug, name, timezone="Europe/Berlin", now=NOW)
-        members, issued = {}, {}
-        with tenant_scope(tenant):
-            for role in Role:
-                member = tenants.add_member(
-                    f"{role.lower()}@{slug}.example",
-                    f"{role.title()} of {slug}",
-                    role,
-                    now=NOW,
-                )
-                # Hashing is slow by design; one hash serves all the people of tests.
-                Person.objects.filter(pk=member.person_id).update(password=_hashed())
-                members[role] = member
-                issued[role] = tokens.issue(member, days=30, now=datetime.now(UTC))
-        return House(tenant=tenant, slug=slug, members=members, tokens=issued)
-
-    return make
+    return new_house
 
 
 @pytest.fixture

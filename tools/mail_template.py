@@ -1,4 +1,4 @@
-"""Write the template of digests from assets/digest.mjml; `make mail` runs it."""
+"""Write the templates of mails from assets/*.mjml; `make mail` runs it."""
 
 import sys
 from pathlib import Path
@@ -6,17 +6,23 @@ from pathlib import Path
 import mrml
 
 ROOT = Path(__file__).parents[1]
-SOURCE = ROOT / "assets" / "digest.mjml"
-BUILT = ROOT / "autonomy" / "templates" / "autonomy" / "digest.html"
+MAILS = ("digest", "notices")
 
 
-def built() -> str:
-    """The template as mail programs understand it."""
-    output = mrml.to_html(SOURCE.read_text(encoding="utf-8"))
+def target(name: str) -> Path:
+    """Where a built template stands."""
+    return ROOT / "autonomy" / "templates" / "autonomy" / f"{name}.html"
+
+
+def built(name: str) -> str:
+    """A template as mail programs understand it."""
+    source = ROOT / "assets" / f"{name}.mjml"
+    output = mrml.to_html(source.read_text(encoding="utf-8"))
     if output.warnings:
-        sys.exit(f"digest.mjml: {output.warnings}")
+        sys.exit(f"{source.name}: {output.warnings}")
     return f"{output.content}\n"
 
 
 if __name__ == "__main__":
-    BUILT.write_text(built(), encoding="utf-8")
+    for each in MAILS:
+        target(each).write_text(built(each), encoding="utf-8")

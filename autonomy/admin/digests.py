@@ -19,12 +19,17 @@ class Arrived(admin.SimpleListFilter):
     parameter_name = "arrived"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("yes", "Yes"), ("waits", "Not yet"), ("no", "Undeliverable")]
+        return [
+            ("yes", "Yes"), ("missing", "Not yet"), ("waits", "On its way"),
+            ("no", "Undeliverable"),
+        ]  # fmt: skip
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         match self.value():
             case "yes":
                 return queryset.filter(delivered_at__isnull=False)
+            case "missing":
+                return queryset.filter(delivered_at=None)
             case "waits":
                 return queryset.filter(delivered_at=None, next_at__isnull=False)
             case "no":
@@ -45,7 +50,10 @@ class DigestAdmin(Walked):
         "reader says at /digest/ that they have read it."
     )
     nothing = "The first comes at the digest hour, on the day after the tenant began."
-    ways = (("All", ""), ("Undeliverable", "arrived=no"), ("Waiting", "arrived=waits"))
+    ways = (
+        ("All", ""), ("Not arrived", "arrived=missing"),
+        ("Undeliverable", "arrived=no"), ("On its way", "arrived=waits"),
+    )  # fmt: skip
     list_display = (
         "day", "member", "state", "way", "written", "delivered", "tries", "error",
     )  # fmt: skip
@@ -69,6 +77,8 @@ class DigestAdmin(Walked):
             return tag("arrived", "good")
         if row.next_at is not None:
             return tag("on its way", "wait")
+        if "told_by" in row.body:
+            return tag("told by a later one", "wait")
         return tag("undeliverable", "bad")
 
     @admin.display(description="tries")

@@ -101,8 +101,10 @@ def _what(row: Row, named: Mapping[str, str]) -> str:
                 f"Rolled back: {data['name']} {data['version'][:19]} "
                 f"→ {data['after'][:19]}"
             )
-        case Kind.BREAKER_MOVED:
-            return f"Breaker of {data.get('tool', '')}: {_state(data)}"
+        case Kind.BREAKER_MOVED | Kind.MODEL_MOVED:
+            # Breakers are named by their tool, models by their version.
+            moved = data.get("version") or f"Breaker of {data.get('tool', '')}"
+            return f"{moved}: {_state(data)}"
         case Kind.SERVICE_ALERTED | Kind.SERVICE_RECOVERED as kind:
             began = "Alert" if kind == Kind.SERVICE_ALERTED else "Alert over"
             return f"{began}: {data['tool']}, {data['about']}"
@@ -112,7 +114,7 @@ def _what(row: Row, named: Mapping[str, str]) -> str:
 
 def _state(data: Row) -> str:
     before, after = (str(data[each]).lower() for each in ("before", "after"))
-    return f"{before} → {after}"
+    return f"{before or 'new'} → {after}"
 
 
 def _scope(data: Row, subjects: Row, named: Mapping[str, str]) -> str:

@@ -26,6 +26,11 @@ MEANS = {
     "goal_progress_update": "Measures goals, and says which of them are behind.",
     "daily_digest_generation": "Writes and sends the digests that are due.",
     "context_summarization": "Tells weeks and months of accounts in counts.",
+    "ranking_fit": "Fits models to what became clear; they score without effect.",
+    "house_ranking_fit": "The same for tenants without a model, from those that share.",
+    "ranking_evaluation": "Writes each tenant's report of how well proposals are ranked.",
+    "outcome_reconciliation": "Looks for acts that ended without an outcome.",
+    "earned_autonomy": "Looks at what each type has earned: suggests, and narrows.",
 }
 # Nobody came for it: no worker lives, or none knows how to do it.
 LATE = timedelta(minutes=5)

@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminSelectWidget
@@ -91,7 +92,10 @@ class ModeAdmin(Previewed):
 
     def tools(self, request: HttpRequest, obj: Any = None) -> list[Tool]:
         if obj is None:
-            return [Tool(label="Set a mode", href="add/", tone="main")]
+            return [
+                Tool(label="Set a mode", href="add/", tone="main"),
+                Tool(label="Export as YAML", href=reverse("as-code")),
+            ]
         href = self.url_of(obj.pk, "unset")
         return [Tool(label="Take this mode away", href=href)]
 

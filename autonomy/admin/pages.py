@@ -5,6 +5,7 @@ from functools import cached_property, partial
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -17,6 +18,7 @@ from autonomy import preview
 from autonomy.admin.history import Line, Row, Told, lately
 from autonomy.admin.standing import Stop, stops
 from autonomy.errors import AutonomyError
+from autonomy.unreached import Missing, missing
 from ledger.admin import oversees
 from perception.admin.asking import is_admin
 from perception.admin.pages import Done, Door, Question, Shown, Tool
@@ -63,6 +65,7 @@ class Seen(Shown):
             "above": "autonomy/banner.html",
             "below": "autonomy/history.html",
             "stopped": Once(_stopped),
+            "unread": Once(_unread),
             "may_look": oversees(request),
             "history": Once(partial(_history, told, matches)) if told else None,
         }
@@ -141,8 +144,23 @@ class Governed(Seen):
         return is_admin(request)
 
 
+class EveryAccount(AutocompleteSelect):
+    """A box to choose an account from, that says what it means while it is empty."""
+
+    def build_attrs(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        said = {"data-placeholder": "Every account"}
+        return {**super().build_attrs(*args, **kwargs), **said}
+
+
 class Previewed(Governed):
     """Pages with a button that tells what last week would have been like."""
+
+    def formfield_for_foreignkey(
+        self, db_field: Any, request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs["widget"] = EveryAccount(db_field, self.admin_site)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def wanted(self, form: Any) -> dict[str, Any]:
         """The candidate that a valid form describes."""
@@ -183,7 +201,11 @@ class Previewed(Governed):
 
 
 def _stopped() -> Sequence[Stop]:
-    return stops(now=timezone.now())
+    return stops()
+
+
+def _unread() -> Sequence[Missing]:
+    return missing(now=timezone.now())
 
 
 def _history(told: Told, matches: Callable[[Row], bool] | None) -> Sequence[Line]:

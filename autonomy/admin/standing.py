@@ -6,42 +6,75 @@ from datetime import datetime
 from typing import Any
 
 from autonomy.admin.words import SCOPES, accounts, people, spaced
-from autonomy.models import KillSwitch
 from autonomy.rules.switches import Scope
-from ledger.scope import current_tenant
+from autonomy.stopped import Standing, standing
+from perception.accounts import visible_to
+from perception.pages import tenant_time
+from perception.rules.callers import Caller
+from perception.rules.roles import sees_all_accounts
 
 ENGAGED, RETURNING, RELEASED = "ENGAGED", "RETURNING", "RELEASED"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stop:
-    """A kill switch that is on, or not yet wholly off."""
+    """A kill switch that is on, or not yet wholly off, in words."""
 
     id: str
     what: str
     reason: str
     is_returning: bool
+    is_of_house: bool
+    until: str
+
+    @property
+    def key(self) -> str:
+        """What tells it from every other, and from itself when it is on its way off."""
+        state = "returning" if self.is_returning else "on"
+        return f"stop-{self.id or 'unreadable'}-{state}"
 
 
-def stops(*, now: datetime) -> Sequence[Stop]:
+def stops() -> Sequence[Stop]:
     """Everything that is stopped, or returns, at this moment."""
-    rows = KillSwitch.objects.filter(tenant_id=current_tenant()).exclude(
-        full_at__lte=now
-    )
-    found = list(rows.order_by("-id")[:20])
+    return told(standing())
+
+
+def told(found: Sequence[Standing]) -> Sequence[Stop]:
+    """What is stopped, with names for ids and the tenant's time."""
     named = names_of(found)
     return [
         Stop(
-            id=str(row.id),
-            what=covered(row, named),
-            reason=row.reason,
-            is_returning=row.full_at is not None,
+            id=each.id,
+            what=covered(each, named),
+            reason=each.reason,
+            is_returning=each.is_returning,
+            is_of_house=each.is_of_house,
+            until=_until(each.ends_at),
         )
-        for row in found
+        for each in found
     ]
 
 
-def names_of(rows: Sequence[KillSwitch]) -> Mapping[str, str]:
+def meant_for(caller: Caller, found: Sequence[Standing]) -> Sequence[Standing]:
+    """Without what concerns accounts or members that are none of the caller's business."""
+    if sees_all_accounts(caller.role):
+        return found
+    asked = [each.target for each in found if each.scope == Scope.ACCOUNT]
+    mine = {str(caller.membership)}
+    if asked:
+        rows = visible_to(caller).filter(pk__in=asked)
+        mine |= {str(id_) for id_ in rows.values_list("id", flat=True)}
+    narrow = (Scope.ACCOUNT, Scope.SELLER)
+    return [each for each in found if each.scope not in narrow or each.target in mine]
+
+
+def _until(at: datetime | None) -> str:
+    if at is None:
+        return ""
+    return f"{at.astimezone(tenant_time()):%-d %b, %H:%M}"
+
+
+def names_of(rows: Sequence[Any]) -> Mapping[str, str]:
     """The names of the accounts and members that switches are about."""
     targets: dict[str, list[str]] = {}
     for row in rows:
@@ -54,7 +87,7 @@ def names_of(rows: Sequence[KillSwitch]) -> Mapping[str, str]:
     return named
 
 
-def covered(row: KillSwitch, named: Mapping[str, str]) -> str:
+def covered(row: Any, named: Mapping[str, str]) -> str:
     """What a switch covers, in words."""
     if not row.target:
         return SCOPES[row.scope].capitalize()

@@ -19,8 +19,7 @@ from autonomy.rules.actions import ActionType, Reversal, Risk, Tier, Touch
 from autonomy.rules.allowed import what_is_allowed
 from autonomy.rules.catalogue import TOOLS
 from autonomy.tools.binding import outside
-from ledger.doors import StrictSerializer, etag, insist_on_match
-from perception.api.settings import IF_MATCH
+from ledger.doors import Asked, StrictSerializer, Whole, etag, insist_on_match
 from perception.models import Opportunity
 from perception.rules.callers import caller_of
 
@@ -115,12 +114,14 @@ class ActionIn(_Changeable):
 
 
 STAGE = OpenApiParameter(
-    "stage", str, enum=Opportunity.Stage.values, description="As if a deal stood there."
+    "stage",
+    {"type": "string", "minLength": 1, "maxLength": 32},
+    description=f"As if a deal stood there: {', '.join(Opportunity.Stage.values)}.",
 )
 VERDICT = OpenApiParameter("verdict", str, enum=DECISIONS)
 
 
-class _Asked(serializers.Serializer[Any]):
+class _Asked(Asked):
     stage = serializers.CharField(required=False, max_length=32)
     verdict = serializers.ChoiceField(choices=DECISIONS, required=False)
 
@@ -129,6 +130,7 @@ class ActionTypes(APIView):
     """Every type, with what guardrails say of it: `?stage=&verdict=` asks further."""
 
     refusals = ("409",)
+    pagination_class = Whole
 
     @extend_schema(
         operation_id="action_types_list",
@@ -143,7 +145,7 @@ class ActionTypes(APIView):
         )
         shown = [_shown(action, stage) for action in registry.all_types()]
         found = [each for each in shown if verdict in (None, each["verdict"])]
-        return Response({"results": found, "next": None, "previous": None})
+        return Whole().get_paginated_response(found)
 
     @extend_schema(
         operation_id="action_types_add", request=ActionIn, responses={201: ActionOut}
@@ -169,7 +171,6 @@ class OneActionType(APIView):
 
     @extend_schema(
         operation_id="action_types_change",
-        parameters=[IF_MATCH],
         request=ActionChange,
         responses=ActionOut,
     )

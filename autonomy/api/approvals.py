@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.utils import timezone
 from django_filters import rest_framework as filters
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import generics, serializers
 from rest_framework.request import Request
@@ -18,7 +19,7 @@ from autonomy import asking, decisions, oversight
 from autonomy.api.shapes import VerdictOut
 from autonomy.decisions import Decided
 from autonomy.models import Approval
-from ledger.doors import Pages, StrictSerializer
+from ledger.doors import Asked, Pages, StrictSerializer
 from perception.rules.callers import caller_of
 
 MONTH = timedelta(days=30)
@@ -126,7 +127,7 @@ class HabitOut(serializers.Serializer[Any]):
     overloaded = serializers.BooleanField()
 
 
-class SpanIn(serializers.Serializer[Any]):
+class SpanIn(Asked):
     def get_fields(self) -> dict[str, Any]:
         moment = serializers.DateTimeField
         return {"from": moment(required=False), "to": moment(required=False)}
@@ -275,7 +276,10 @@ class Oversight(APIView):
 
     @extend_schema(
         operation_id="approvals_oversight",
-        parameters=[OpenApiParameter("from", str), OpenApiParameter("to", str)],
+        parameters=[
+            OpenApiParameter("from", OpenApiTypes.DATETIME),
+            OpenApiParameter("to", OpenApiTypes.DATETIME),
+        ],
         responses=HabitOut(many=True),
     )
     def get(self, request: Request) -> Response:

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from autonomy import feed
 from autonomy.api.shapes import calibrated_by
 from autonomy.models import Approval, Execution, Intent
-from ledger.doors import Pages
+from ledger.doors import Asked, Pages
 from perception.rules.callers import caller_of
 
 KINDS = ("approval", "doubt", "execution", "held", "parked")
@@ -82,7 +82,7 @@ class AutopilotFilter(filters.FilterSet):
         fields: ClassVar = ["status", "action_type"]
 
 
-class AccountIn(serializers.Serializer[Any]):
+class AccountIn(Asked):
     account = serializers.UUIDField(required=False)
 
 
@@ -90,6 +90,26 @@ class Ranked(Pages):
     """The most worthwhile first."""
 
     ordering = ("-score", "-id")  # type: ignore[assignment]
+
+
+class Lean:
+    """Rows that are put in order by what that takes, and read whole where they are shown:
+    ten thousand questions are not carried about to show fifty.
+    """
+
+    def __init__(self, rows: QuerySet[Any]) -> None:
+        self._rows = rows
+
+    def order_by(self, *fields: str) -> "Lean":
+        return Lean(self._rows.order_by(*fields))
+
+    def filter(self, **bounds: Any) -> "Lean":
+        return Lean(self._rows.filter(**bounds))
+
+    def __getitem__(self, wanted: slice) -> list[Any]:
+        ids = list(self._rows.values_list("pk", flat=True)[wanted])
+        whole = {row.pk: row for row in self._rows.order_by().filter(pk__in=ids)}
+        return [whole[pk] for pk in ids if pk in whole]
 
 
 class _Feed(generics.GenericAPIView[Any]):
@@ -115,7 +135,7 @@ class Next(_Feed):
     @extend_schema(operation_id="feed_next", responses=ItemOut(many=True))
     def get(self, request: Request) -> Response:
         rows: QuerySet[Any] = feed.next_for(caller_of(request), now=timezone.now())
-        return self.shown(self.filter_queryset(rows))
+        return self.shown(Lean(self.filter_queryset(rows)))
 
 
 class Autopilot(_Feed):

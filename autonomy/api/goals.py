@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from autonomy import catching_up, goals
 from autonomy.models import Goal
 from autonomy.rules.goals import Look, forecast, look
-from ledger.doors import Pages, StrictSerializer
+from ledger.doors import Pages, StrictSerializer, Whole
 from perception.rules.callers import caller_of
 
 YEARS = range(2000, 2200)
@@ -150,7 +150,7 @@ class GoalOut(serializers.ModelSerializer[Goal]):
         return look(goals.facts_of(goal), now=self.context["now"])
 
 
-class SuggestionOut(serializers.Serializer[Any]):
+class GoalSuggestionOut(serializers.Serializer[Any]):
     action_type = serializers.CharField()
     account = serializers.UUIDField()
     account_name = serializers.CharField()
@@ -225,17 +225,19 @@ class OneGoal(_Seen):
 class Suggestions(_Seen):
     """What would help a goal that is behind, on accounts with nothing under way."""
 
-    serializer_class = SuggestionOut  # type: ignore[assignment]
+    serializer_class = GoalSuggestionOut  # type: ignore[assignment]
     filter_backends = ()
-    pagination_class = None
+    pagination_class = Whole
 
-    @extend_schema(operation_id="goals_suggestions", responses=SuggestionOut(many=True))
+    @extend_schema(
+        operation_id="goals_suggestions", responses=GoalSuggestionOut(many=True)
+    )
     def get(self, request: Request, pk: Any) -> Response:
         now = timezone.now()
         goal = goals.as_of(self.get_object(), now=now)
         found = catching_up.suggestions(goal, now=now)
-        shown = SuggestionOut(found, many=True).data
-        return Response({"results": shown, "next": None, "previous": None})
+        shown = GoalSuggestionOut(found, many=True).data
+        return Whole().get_paginated_response(shown)
 
 
 def _precedes(start: date | datetime, end: date | datetime) -> bool:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import generics, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,7 +21,7 @@ from autonomy.policy import shipped
 from autonomy.registry import all_types
 from autonomy.rules.actions import normalise
 from ledger.doors import Pages, StrictSerializer, etag, insist_on_match
-from perception.api.settings import CLOCK, IF_MATCH
+from perception.api.settings import CLOCK
 from perception.rules.callers import caller_of
 
 
@@ -89,8 +89,8 @@ class BundleOut(serializers.ModelSerializer[Bundle]):
 
 
 class HoursShape(StrictSerializer):
-    start = serializers.RegexField(CLOCK.pattern + "$")
-    end = serializers.RegexField(CLOCK.pattern + "$")
+    start = serializers.RegexField(f"^{CLOCK.pattern}$")
+    end = serializers.RegexField(f"^{CLOCK.pattern}$")
     days = serializers.ListField(
         child=serializers.IntegerField(min_value=0, max_value=6),
         required=False,
@@ -101,6 +101,30 @@ class HoursShape(StrictSerializer):
         if given["start"] >= given["end"]:
             raise serializers.ValidationError({"end": "It must be after start."})
         return given
+
+
+@extend_schema_field(
+    {
+        "anyOf": [
+            {
+                "type": "object",
+                "required": ["start", "end"],
+                "properties": {
+                    "start": {"type": "string", "pattern": f"^{CLOCK.pattern}$"},
+                    "end": {"type": "string", "pattern": f"^{CLOCK.pattern}$"},
+                    "days": {
+                        "type": "array",
+                        "items": {"type": "integer", "minimum": 0, "maximum": 6},
+                    },
+                },
+                "additionalProperties": False,
+            },
+            {"type": "object", "maxProperties": 0},
+        ]
+    }
+)
+class Hours(serializers.DictField):
+    """When something may be sent, or nothing at all."""
 
 
 class DataShape(StrictSerializer):
@@ -114,7 +138,7 @@ class DataShape(StrictSerializer):
         help_text='As {"default": 0.7, "draft_email": 0.8}; inclusive.',
     )
     amount_caps = serializers.DictField(child=serializers.FloatField(min_value=0))
-    hours = serializers.DictField(
+    hours = Hours(
         help_text='As {"start": "08:00", "end": "18:00", "days": [0, 1]}, or {}.'
     )
 
@@ -259,7 +283,6 @@ class Data(APIView):
 
     @extend_schema(
         operation_id="policy_data_change",
-        parameters=[IF_MATCH],
         request=DataShape,
         responses=DataShape,
     )

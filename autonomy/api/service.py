@@ -25,8 +25,7 @@ from autonomy.rules.service import (
     figures_of,
     held_to,
 )
-from ledger.doors import Pages, StrictSerializer, etag, insist_on_match
-from perception.api.settings import IF_MATCH
+from ledger.doors import Pages, StrictSerializer, Whole, etag, insist_on_match
 from perception.rules.callers import caller_of
 
 
@@ -103,10 +102,12 @@ class AlertFilter(filters.FilterSet):
 class Services(APIView):
     """How well every tool that acts outside serves."""
 
+    pagination_class = Whole
+
     @extend_schema(operation_id="service_list", responses=ServiceOut(many=True))
     def get(self, request: Request) -> Response:
         shown = ServiceOut(_seen(), many=True).data
-        return Response({"results": shown, "next": None, "previous": None})
+        return Whole().get_paginated_response(shown)
 
 
 class OneService(APIView):
@@ -120,7 +121,6 @@ class OneService(APIView):
 
     @extend_schema(
         operation_id="service_change",
-        parameters=[IF_MATCH],
         request=ObjectiveShape,
         responses=ServiceOut,
     )
@@ -129,7 +129,6 @@ class OneService(APIView):
 
     @extend_schema(
         operation_id="service_adjust",
-        parameters=[IF_MATCH],
         request=ObjectiveShape(partial=True),
         responses=ServiceOut,
     )

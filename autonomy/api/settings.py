@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from django.db.models import Model, Q, QuerySet
 from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import generics, serializers, status
 from rest_framework.exceptions import NotFound
@@ -272,13 +273,17 @@ class Usage(APIView):
 
     @extend_schema(
         operation_id="budgets_usage",
-        parameters=[OpenApiParameter("account", str, description="Id of an account.")],
+        parameters=[
+            OpenApiParameter(
+                "account", OpenApiTypes.UUID, description="Id of an account."
+            )
+        ],
         responses=UsageOut(many=True),
     )
     def get(self, request: Request) -> Response:
         named = request.query_params.get("account")
         account = None
-        if named:
+        if named is not None:
             asked = ModeIn(data={"account": named, "mode": MODES[0]})
             asked.is_valid(raise_exception=True)
             seen = visible_to(caller_of(request))

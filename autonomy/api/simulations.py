@@ -26,7 +26,9 @@ class SimulationIn(StrictSerializer):
     """A stretch of time, and what might have been in force."""
 
     bundle = serializers.JSONField(
-        required=False, help_text="The id of a saved bundle, or a bundle itself."
+        required=False,
+        allow_null=True,
+        help_text="The id of a saved bundle, or a bundle itself.",
     )
     modes = ModeIn(many=True, required=False)
     budgets = BudgetIn(many=True, required=False)
@@ -51,27 +53,37 @@ class SimulationIn(StrictSerializer):
 
 
 class SimulationOut(serializers.ModelSerializer[Simulation]):
-    differences = serializers.IntegerField(source="report.differences", default=None)
-    matrix = serializers.DictField(source="report.matrix", default=None)
+    differences = serializers.IntegerField(
+        source="report.differences", default=None, allow_null=True
+    )
+    matrix = serializers.DictField(
+        source="report.matrix", default=None, allow_null=True
+    )
     newly_autonomous = serializers.ListField(
-        source="report.newly_autonomous", default=None
+        source="report.newly_autonomous", default=None, allow_null=True
     )
     newly_autonomous_total = serializers.IntegerField(
-        source="report.newly_autonomous_total", default=None
+        source="report.newly_autonomous_total", default=None, allow_null=True
     )
     approvals_saved = serializers.IntegerField(
-        source="report.approvals_saved", default=None
+        source="report.approvals_saved", default=None, allow_null=True
     )
     approvals_saved_per_person_and_day = serializers.FloatField(
-        source="report.approvals_saved_per_person_and_day", default=None
+        source="report.approvals_saved_per_person_and_day",
+        default=None,
+        allow_null=True,
     )
     outcomes_of_moved = serializers.DictField(
-        source="report.outcomes_of_moved", default=None
+        source="report.outcomes_of_moved", default=None, allow_null=True
     )
-    judged = serializers.IntegerField(source="report.judged", default=None)
-    unevaluable = serializers.IntegerField(source="report.unevaluable", default=None)
+    judged = serializers.IntegerField(
+        source="report.judged", default=None, allow_null=True
+    )
+    unevaluable = serializers.IntegerField(
+        source="report.unevaluable", default=None, allow_null=True
+    )
     unevaluable_share = serializers.FloatField(
-        source="report.unevaluable_share", default=None
+        source="report.unevaluable_share", default=None, allow_null=True
     )
 
     class Meta:

@@ -21,7 +21,6 @@ from perception.api.breakers import (
     breaker_forced,
     breaker_shown,
 )
-from perception.api.settings import IF_MATCH
 from perception.rules.callers import caller_of
 from perception.rules.webhooks import key_of
 
@@ -144,7 +143,6 @@ class OneTool(_Tools):
 
     @extend_schema(
         operation_id="tools_change",
-        parameters=[IF_MATCH],
         request=ToolChange,
         responses=ToolOut,
     )

@@ -11,8 +11,7 @@ from rest_framework.views import APIView
 
 from autonomy import pacing
 from autonomy.rules.triggers import Trigger
-from ledger.doors import StrictSerializer, etag, insist_on_match
-from perception.api.settings import IF_MATCH
+from ledger.doors import StrictSerializer, Whole, etag, insist_on_match
 from perception.rules.callers import caller_of
 
 DAY = 86_400
@@ -38,9 +37,11 @@ class DecisionBudgetShape(StrictSerializer):
 class Triggers(APIView):
     """Every trigger and its windows."""
 
+    pagination_class = Whole
+
     @extend_schema(operation_id="triggers_list", responses=TriggerShape(many=True))
     def get(self, request: Request) -> Response:
-        return Response({"results": pacing.triggers(), "next": None, "previous": None})
+        return Whole().get_paginated_response(pacing.triggers())
 
 
 class OneTrigger(APIView):
@@ -54,7 +55,6 @@ class OneTrigger(APIView):
 
     @extend_schema(
         operation_id="triggers_change",
-        parameters=[IF_MATCH],
         request=TriggerShape,
         responses=TriggerShape,
     )
@@ -63,7 +63,6 @@ class OneTrigger(APIView):
 
     @extend_schema(
         operation_id="triggers_adjust",
-        parameters=[IF_MATCH],
         request=TriggerShape(partial=True),
         responses=TriggerShape,
     )
@@ -92,7 +91,6 @@ class Decisions(APIView):
 
     @extend_schema(
         operation_id="decision_budget_change",
-        parameters=[IF_MATCH],
         request=DecisionBudgetShape,
         responses=DecisionBudgetShape,
     )

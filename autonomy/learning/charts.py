@@ -8,7 +8,7 @@ WIDTH, HEIGHT, EDGE, ROW = 320, 240, 36, 30
 STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;"
     "padding:0 1rem;color:#1c2430}table{border-collapse:collapse;margin:1rem 0}"
-    "td,th{padding:.25rem .75rem;border-bottom:1px solid #d5dbe3;text-align:left}"
+    "td,th{overflow-wrap:anywhere;padding:.25rem .75rem;border-bottom:1px solid #d5dbe3;text-align:left}"
     "svg text{font:11px system-ui,sans-serif;fill:#4a5565}.axis{stroke:#aab4c2}"
     ".ideal{stroke:#aab4c2;stroke-dasharray:4}.raw{fill:#c2691c}.shown{fill:#1c6dc2}"
     ".bar{stroke:#1c6dc2;stroke-width:3}"
@@ -37,14 +37,16 @@ def page(report: Said, name: str) -> str:
     ]
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<link rel="icon" href="data:,">'
         f"<style>{STYLE}</style>{''.join(parts)}</html>\n"
     )
 
 
 def _span(report: Said) -> str:
     return (
-        f"<p>Made at {escape(report['at'])}, of choices from "
-        f"{escape(report['from'])} to {escape(report['to'])}. Each had "
+        f"<p>Made on {_day(report['at'])}, of choices from {_day(report['from'])} to "
+        f"{_day(report['to'])} (UTC). Each had "
         f"{report['horizon_days']} days to become clear: {report['clear']} of "
         f"{report['choices']} have. {escape(report['says'])}</p>"
     )
@@ -124,6 +126,10 @@ def _figures(confidence: Said) -> str:
         if held is not None
     ]
     return _table(("confidence", "choices", "ECE", "Brier"), rows)
+
+
+def _day(moment: str) -> str:
+    return escape(moment[:10])
 
 
 def _gaps(gaps: Sequence[Said]) -> str:

@@ -10,7 +10,7 @@ from autonomy.learning.fitting import digest_of
 from autonomy.learning.labels import HORIZON, Labelled, labelled
 from autonomy.learning.lists import K, compared
 from autonomy.learning.logged import Decided, gather
-from autonomy.models import Ranking
+from autonomy.models import HouseRanking, Ranking
 from autonomy.rules.estimates import About, Estimate, Method, Why
 from autonomy.rules.ranking import usable
 
@@ -46,17 +46,29 @@ def judge(
     """Whether a model passes, with every figure that says so; its own shadow scores
     count, as they were written when the choices were made.
     """
-    begin = max(model.moved_at, now - timedelta(days=gate.window_days) - horizon)
-    rows = [
-        each
-        for each in labelled(begin=begin, now=now, horizon=horizon)
-        if model.version in each.shadow
-    ]
-    said: dict[str, Any] = {
-        "gate": asdict(gate),
-        "from": begin.isoformat(),
-        "to": now.isoformat(),
-    }
+    begin = begin_of(model, now=now, gate=gate, horizon=horizon)
+    rows = labelled(begin=begin, now=now, horizon=horizon)
+    said = {"from": begin.isoformat(), "to": now.isoformat()}
+    return {**said, **weigh(model, rows, model.version, gate=gate)}
+
+
+def begin_of(
+    model: Ranking | HouseRanking, *, now: datetime, gate: Gate, horizon: timedelta
+) -> datetime:
+    """Since when it is looked at: it was in SHADOW, and not too long ago."""
+    return max(model.moved_at, now - timedelta(days=gate.window_days) - horizon)
+
+
+def weigh(
+    model: Ranking | HouseRanking,
+    found: Sequence[Labelled],
+    name: str,
+    *,
+    gate: Gate = SHIPPED,
+) -> dict[str, Any]:
+    """What choices say of a model that scored them under a name."""
+    rows = [each for each in found if name in each.shadow]
+    said: dict[str, Any] = {"gate": asdict(gate)}
     if not usable(model.artefact):
         return {**said, "passes": False, "why": "ITS NUMBERS ARE NOT SOUND"}
     if digest_of(model.artefact) != model.provenance.get("artefact_digest"):
@@ -65,11 +77,11 @@ def judge(
     said["rows"] = clear
     if clear < gate.least_rows:
         return {**said, "passes": False, "why": "TOO FEW CHOICES HAVE BECOME CLEAR"}
-    found = uplift(rows, model.version, level=gate.level)
-    if found.why is None or found.why not in SILENT:
+    better = uplift(rows, name, level=gate.level)
+    if better.why is None or better.why not in SILENT:
         said |= {"way": OFF_POLICY, "metric": "reward of what comes first"}
-        return {**said, **_off_policy(found, gate)}
-    return {**said, "way": PAIRED, "metric": gate.metric, **_paired(rows, model, gate)}
+        return {**said, **_off_policy(better, gate)}
+    return {**said, "way": PAIRED, "metric": gate.metric, **_paired(rows, name, gate)}
 
 
 def uplift(
@@ -115,8 +127,8 @@ def _off_policy(found: Estimate, gate: Gate) -> dict[str, Any]:
     }
 
 
-def _paired(rows: Sequence[Labelled], model: Ranking, gate: Gate) -> dict[str, Any]:
-    ours = [each.shadow[model.version][each.position - 1] for each in rows]
+def _paired(rows: Sequence[Labelled], name: str, gate: Gate) -> dict[str, Any]:
+    ours = [each.shadow[name][each.position - 1] for each in rows]
     found = compared(rows, ours, [each.score for each in rows], level=gate.level)
     enough = found.lists >= gate.least_lists
     passes = enough and found.is_above_zero and (found.mean or 0.0) >= gate.threshold

@@ -31,6 +31,7 @@ WHERE o.tenant_id = %s AND c.at >= %s AND c.at < %s AND o.at <= c.at + %s
 class Labelled:
     """One candidate as it was chosen, and its worth; None where nothing can be said."""
 
+    tenant: UUID
     intent: UUID
     run: UUID
     account: UUID
@@ -48,9 +49,15 @@ class Labelled:
 
 
 def labelled(
-    *, begin: datetime, now: datetime, horizon: timedelta = HORIZON
+    *,
+    begin: datetime,
+    now: datetime,
+    horizon: timedelta = HORIZON,
+    most: int = MOST_ROWS,
 ) -> list[Labelled]:
-    """Choices of the tenant in scope whose horizon is over, the oldest first."""
+    """Choices of the tenant in scope whose horizon is over, the oldest first; of more
+    than `most`, the newest.
+    """
     end = now - horizon
     held: dict[UUID, dict[str, str]] = {}
     named: list[Any] = [current_tenant(), begin, end, horizon]
@@ -60,12 +67,13 @@ def labelled(
             held.setdefault(intent, {})[taxonomy] = cause
     rows = Choice.objects.filter(
         tenant_id=current_tenant(), at__gte=begin, at__lt=end
-    ).order_by("-at", "-id")[:MOST_ROWS]
+    ).order_by("-at", "-id")[:most]
     return [_labelled(each, held.get(each.intent_id, {})) for each in rows][::-1]
 
 
 def _labelled(choice: Choice, held: Mapping[str, str]) -> Labelled:
     return Labelled(
+        tenant=choice.tenant_id,
         intent=choice.intent_id,
         run=choice.run_id,
         account=choice.account_id,

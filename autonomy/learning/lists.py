@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
+from uuid import UUID
 
 import numpy as np
 
@@ -20,14 +21,14 @@ def compared(
     level: float = 0.95,
     seed: int = 0,
 ) -> Paired:
-    """Precision@k of one order less that of the other, day by day.
+    """Precision@k of one order less that of the other, day by day of each tenant.
 
     A day with no more than k proposals that became clear says nothing about an order.
     """
-    days: dict[date, list[int]] = {}
+    days: dict[tuple[UUID, date], list[int]] = {}
     for number, row in enumerate(rows):
         if row.reward is not None:
-            days.setdefault(row.at.date(), []).append(number)
+            days.setdefault((row.tenant, row.at.date()), []).append(number)
     ours, theirs = np.array(candidate, dtype=float), np.array(baseline, dtype=float)
     worth = np.array([row.reward or 0.0 for row in rows])
     lists = [np.array(each) for _, each in sorted(days.items()) if len(each) > k]

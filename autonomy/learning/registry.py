@@ -24,7 +24,7 @@ DIGEST = slice(7, 15)
 
 def keep(artefact: Said, provenance: Said, *, now: datetime) -> Ranking:
     """A fitted model as a candidate; the same fit twice in a day is one."""
-    version = f"{LOGISTIC}-{now:%Y%m%d}-{provenance['artefact_digest'][DIGEST]}"
+    version = version_of(provenance, now=now)
     held, made = Ranking.objects.get_or_create(
         tenant_id=current_tenant(),
         version=version,
@@ -40,6 +40,11 @@ def keep(artefact: Said, provenance: Said, *, now: datetime) -> Ranking:
     if made:
         _state(held, "", provenance=dict(provenance), by=None, now=now)
     return held
+
+
+def version_of(provenance: Said, *, now: datetime) -> str:
+    """Kind, day, and the beginning of what its numbers come to."""
+    return f"{LOGISTIC}-{now:%Y%m%d}-{provenance['artefact_digest'][DIGEST]}"
 
 
 def found(version: str) -> Ranking:
@@ -72,6 +77,17 @@ def activate(version: str, gate: Said, *, by: Caller | None, now: datetime) -> R
         _move(before, Status.ACTIVE, Status.RETIRED, now=now, by=by)
     kept = {**gate, "replaced": before.version if before else HEURISTIC}
     _move(held, Status.SHADOW, Status.ACTIVE, now=now, by=by, gate=kept)
+    return held
+
+
+def retire(version: str, *, by: Caller | None, now: datetime) -> Ranking:
+    """No longer try a model that does not rank; it stays to be looked at."""
+    held = _locked(version)
+    if held.status == Status.ACTIVE:
+        raise ModelMoved("It ranks: roll it back instead.")
+    if held.status == Status.RETIRED:
+        raise ModelMoved("It is RETIRED already.")
+    _move(held, Status(held.status), Status.RETIRED, now=now, by=by)
     return held
 
 

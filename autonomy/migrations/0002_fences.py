@@ -277,7 +277,7 @@ UNAUDIT = "".join(
 
 
 class Migration(migrations.Migration):
-    dependencies = [("autonomy", "0001_initial"), ("perception", "0003_days")]
+    dependencies = [("autonomy", "0001_initial"), ("perception", "0007_news")]
 
     operations = [
         *[

@@ -30,6 +30,7 @@ from autonomy.models.learning import (
     Ranking,
     Suggestion,
 )
+from autonomy.models.notices import Notice, NoticeChoice, Telling
 from autonomy.models.policies import Activation, Bundle, PolicyData, Simulation
 from autonomy.models.runs import (
     AccountPace,
@@ -67,6 +68,8 @@ __all__ = [
     "Job",
     "KillSwitch",
     "Mode",
+    "Notice",
+    "NoticeChoice",
     "Objective",
     "OptIn",
     "Outcome",
@@ -83,6 +86,7 @@ __all__ = [
     "Suggestion",
     "Sweep",
     "SynthesizerCall",
+    "Telling",
     "Told",
     "Tool",
     "ToolMinute",

@@ -229,6 +229,8 @@ class KillSwitch(models.Model):
     committed_at = models.DateTimeField()
     release_reason = models.CharField(max_length=300, blank=True, default="")
     released_by = models.CharField(max_length=64, blank=True, default="")
+    # Where whoever pressed it knew an end: it is let go then.
+    ends_at = models.DateTimeField(null=True, blank=True)
     released_at = models.DateTimeField(null=True, blank=True)
     full_at = models.DateTimeField(null=True, blank=True)
 
@@ -244,7 +246,14 @@ class KillSwitch(models.Model):
                 name="killswitch_paired",
             )
         ]
-        indexes = [models.Index(fields=["tenant", "-id"], name="killswitch_page")]
+        indexes = [
+            models.Index(fields=["tenant", "-id"], name="killswitch_page"),
+            models.Index(
+                fields=["ends_at"],
+                name="killswitch_ends",
+                condition=models.Q(ends_at__isnull=False, released_at__isnull=True),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.scope} {self.target}".strip()
@@ -304,7 +313,12 @@ class Digest(models.Model):
                 fields=["tenant", "next_at"],
                 name="digest_due",
                 condition=models.Q(next_at__isnull=False),
-            )
+            ),
+            models.Index(
+                fields=["tenant", "member", "-day"],
+                name="digest_missing",
+                condition=models.Q(delivered_at__isnull=True),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -110,6 +110,8 @@ class HouseRanking(models.Model):
     status = models.CharField(max_length=9, choices=Ranking.Status)
     artefact = models.JSONField()
     provenance = models.JSONField()
+    # What the gate said when it was promoted.
+    gate = models.JSONField(null=True)
     made_at = models.DateTimeField()
     moved_at = models.DateTimeField()
 
@@ -160,8 +162,15 @@ class Suggestion(models.Model):
     # Trials, regrets, the bound and at which level, what is asked for.
     record = models.JSONField()
     suggested_at = models.DateTimeField()
+    # With four eyes: who signed first, while it waits for somebody else.
+    first_by = within_tenant("perception.Membership", null=True, related_name="+")
+    first_at = models.DateTimeField(null=True)
     decided_at = models.DateTimeField(null=True)
     decided_by = within_tenant("perception.Membership", null=True, related_name="+")
+    # The mode as it stood, and when signing set the wider one: what narrowing goes by.
+    before = models.JSONField(null=True)
+    mode_set_at = models.DateTimeField(null=True)
+    narrowed_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
@@ -172,6 +181,7 @@ class Suggestion(models.Model):
                 condition=models.Q(status="OPEN"),
             ),
         ]
+        indexes = [models.Index(fields=["tenant", "-id"], name="suggestion_page")]
 
     def __str__(self) -> str:
-        return f"{self.action_type} {self.status}"
+        return f"{self.action_type.replace('_', ' ')}: {self.status.lower()}"

@@ -72,6 +72,9 @@ class Intent(models.Model):
     # Approved, tried too often, and never started: shown with what is parked.
     given_up_at = models.DateTimeField(null=True)
     rank = models.PositiveSmallIntegerField(default=0)
+    # The surest of what stands at its place in its run or behind it: an order of many
+    # runs by this never turns the order of one. For lists alone; no verdict knows it.
+    lead = models.FloatField(null=True)
     # The replay that it is on its way for, after it ended once.
     replay = within_tenant("Replay", null=True, related_name="+")
     proposed_by = within_tenant("perception.Membership", null=True, related_name="+")

@@ -9,6 +9,40 @@ from typing import Any
 Body = Mapping[str, Any]
 Clock = Callable[[str], datetime]
 
+# What shipped action types do, as one tells somebody to do it.
+ACTIONS: Mapping[str, str] = {
+    "send_follow_up_email": "Send a follow-up e-mail",
+    "send_routine_response": "Send a routine answer",
+    "send_chat_message": "Send a chat message",
+    "schedule_meeting": "Schedule a meeting",
+    "qualify_conversation": "Qualify the conversation",
+    "progress_early_stage": "Move the deal to an early stage",
+    "update_account_context": "Note something about the account",
+    "create_briefing": "Write a briefing",
+    "log_interaction": "Log an interaction",
+    "create_internal_note": "Write an internal note",
+    "create_follow_up_task": "Create a follow-up task",
+    "generate_meeting_brief": "Write a brief for a meeting",
+    "draft_email": "Draft an e-mail",
+    "open_approval_request": "Open a request for approval",
+    "prep_renewal_brief": "Write a brief for the renewal",
+    "send_proposal": "Send a proposal",
+    "discuss_pricing": "Write about prices",
+    "negotiate_terms": "Write about terms",
+    "progress_past_evaluation": "Move the deal past evaluation",
+    "contact_c_suite": "Write to the top management",
+    "share_minutes_externally": "Share minutes outside",
+    "modify_account_plan": "Change the plan of the account",
+    "escalate_to_management": "Escalate to management",
+    "send_email": "Send an e-mail",
+    "contact_customer": "Write to the customer",
+    "change_opportunity_stage": "Change the stage of the deal",
+    "change_forecast": "Change the forecast",
+    "modify_pricing": "Change a price",
+    "modify_discount": "Change a discount",
+    "request_renewal_meeting": "Ask for a meeting about the renewal",
+    "escalate_support_risk": "Escalate a support risk",
+}
 STATUSES: Mapping[str, str] = {
     "SUCCEEDED": "done",
     "STARTED": "under way",
@@ -31,6 +65,7 @@ REASONS: Mapping[str, str] = {
     "HARD_STOP": "Never done",
     "MODE_APPROVAL": "Autopilot is not on",
     "MODE_ASSIST": "Autopilot is not on",
+    "REVIEW_SAMPLE": "Chosen by chance for a second look",
     "MODE_DISABLED": "It is switched off",
     "EXTERNAL_CONTACT": "It reaches people outside",
 }
@@ -101,6 +136,11 @@ def spaced(key: str) -> str:
     return re.sub(r"\bcrm\b", "CRM", words, flags=re.IGNORECASE)
 
 
+def named(key: str) -> str:
+    """What an action type does, in words."""
+    return ACTIONS.get(key) or spaced(key)
+
+
 def because(reason: str) -> str:
     """A reason as words."""
     return REASONS.get(reason, spaced(reason.lower()))
@@ -133,7 +173,7 @@ def _held(body: Body) -> Section:
 
 def _reason(each: Body) -> Line:
     examples = [
-        f"{spaced(one['action_type'])} at {one['name']}" for one in each["examples"]
+        f"{named(one['action_type'])} at {one['name']}" for one in each["examples"]
     ]
     more = each["count"] - len(examples)
     if more > 0:
@@ -148,7 +188,7 @@ def _reason(each: Body) -> Line:
 
 def _wait(each: Body, at: Clock) -> Line:
     return Line(
-        what=spaced(each["action_type"]),
+        what=named(each["action_type"]),
         where=each["name"],
         more=f"Expires {_when(at(each['expires_at']))}",
         tone="wait",
@@ -159,7 +199,7 @@ def _wait(each: Body, at: Clock) -> Line:
 
 def _doubt(each: Body) -> Line:
     return Line(
-        what=spaced(each["action_type"]),
+        what=named(each["action_type"]),
         where=each["name"],
         more=each["why"] or "Nobody knows whether it was done.",
         tone="bad",
@@ -178,7 +218,7 @@ def _done(each: Body, at: Clock) -> Line:
         )
     is_bad = each["status"] in ("FAILED", "IN_DOUBT")
     return Line(
-        what=spaced(each["action_type"]),
+        what=named(each["action_type"]),
         where=each["name"],
         more=" · ".join(said),
         tone="bad" if is_bad else "good",

@@ -79,6 +79,10 @@ class Facts:
     amount_cap: float | None
     within_hours: bool
     budgets: tuple[BudgetLine, ...]
+    # The newest day whose digest was due and has not arrived; empty: there is none.
+    digest_missing: str = ""
+    # Chance chose it for a person to look at, should it else run by itself.
+    review: bool = False
 
     def sealed(self) -> dict[str, Any]:
         """As plain data; `unsealed` makes the same facts of it."""

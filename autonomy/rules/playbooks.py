@@ -193,9 +193,9 @@ def _rationale(says: str, seen: Situation) -> str:
 
 
 def _inside(says: str, seen: Situation) -> str:
-    """For the house: with references."""
-    named = f" Signal {seen.signal} of {seen.at:%Y-%m-%d}." if seen.signal else ""
-    return f"{_rationale(says, seen)}{named}"
+    """For the house: with the day; which signal it was, the evidence says."""
+    seen_on = f" Seen on {seen.at.day} {seen.at:%B %Y}." if seen.signal else ""
+    return f"{_rationale(says, seen)}{seen_on}"
 
 
 def _parameters(key: str, says: str, seen: Situation) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from autonomy.rules.review import REASON
 from autonomy.rules.verdict import Decision, Judgement, Layer, Verdict
 
 # A person saw these when they approved; a new objection of theirs is a moved target.
@@ -57,5 +58,10 @@ def objections(
         each
         for each in standing
         if each.decision is Decision.BLOCK
-        or (each.layer in MOVABLE and (each.layer.value, each.reason) not in seen)
+        or (
+            each.layer in MOVABLE
+            # Chance wants a person to have looked; one has.
+            and each.reason != REASON
+            and (each.layer.value, each.reason) not in seen
+        )
     ]

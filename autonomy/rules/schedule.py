@@ -1,5 +1,7 @@
 """A8: what a ritual or a plan started runs only where nobody can be surprised."""
 
+from datetime import date
+
 from autonomy.rules.facts import Facts
 from autonomy.rules.modes import SCHEDULED
 from autonomy.rules.verdict import Judgement, Layer, allow, ask, first_of
@@ -28,8 +30,8 @@ def schedule(facts: Facts) -> Judgement:
             (
                 facts.digest_delivered,
                 "DIGEST_NOT_DELIVERED",
-                "A digest that was due since the opt-in has not reached its reader.",
-                "every digest due so far is delivered",
+                _undelivered(facts),
+                "the account's owner has read their newest digest, on its page or by mail",
             ),
         )
         if not holds
@@ -39,3 +41,26 @@ def schedule(facts: Facts) -> Judgement:
     return allow(
         layer, "schedule.open", "Opted in, within a budget, digests delivered."
     )
+
+
+def _undelivered(facts: Facts) -> str:
+    """Which digest has not arrived, and what would help."""
+    if facts.digest_delivered is None:
+        return (
+            f"A {facts.origin} started this, and nobody owns the account: nobody would "
+            "read of it in a digest. Give the account an owner."
+        )
+    day = (
+        "of a day" if not facts.digest_missing else f"of {_said(facts.digest_missing)}"
+    )
+    return (
+        f"A {facts.origin} started this, and the digest {day} has not reached the "
+        "account's owner. They read it under Digest, which counts; or somebody mends "
+        "the address that it goes to."
+    )
+
+
+def _said(day: str) -> str:
+    """A day as people say it."""
+    found = date.fromisoformat(day)
+    return f"{found:%A}, {found.day} {found:%B}"

@@ -1,11 +1,13 @@
 """A13: judge recorded intents again, in order, under what might be in force instead."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from autonomy.rules.actions import ActionType
+from autonomy.rules.data import data_for
 from autonomy.rules.facts import BudgetLine, Facts, ModeAt, Reach
 from autonomy.rules.verdict import Decision, Verdict
 
@@ -54,11 +56,11 @@ class BudgetRow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModeRow:
-    """A mode as somebody might set it, at its scope."""
+    """A mode as somebody might set it, at its scope; none: it is taken away."""
 
     account: str | None
     action_type: str
-    mode: str
+    mode: str | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,6 +69,11 @@ class Candidate:
 
     modes: tuple[ModeRow, ...] = ()
     budgets: tuple[BudgetRow, ...] = ()
+    # Rows that nobody would draw on any more.
+    withdrawn: frozenset[str] = frozenset()
+    # Policy data, with the types that they speak of; their hours stay as they were.
+    data: Mapping[str, Any] | None = None
+    types: Mapping[str, ActionType] = field(default_factory=dict)
     # Further stages in which people act.
     gated_stages: frozenset[str] = frozenset()
 
@@ -103,11 +110,11 @@ class State:
 
     def as_seen(self, recorded: Recorded, candidate: Candidate) -> Facts:
         """The facts of then, in the world of the candidate."""
-        facts = recorded.facts
+        facts = _with_data(recorded.facts, candidate)
         return replace(
             facts,
             modes=_modes(facts, candidate.modes),
-            budgets=self._budgets(facts, candidate.budgets),
+            budgets=self._budgets(facts, candidate),
             account_reach=self._reach(recorded, facts.account_reach, 1, facts.account),
             contact_reach=self._reach(recorded, facts.contact_reach, 2, facts.contact),
         )
@@ -133,18 +140,17 @@ class State:
         # The recorded world has less now; ours had never taken it.
         self.beyond.update(self.only_recorded.pop(intent, ()))
 
-    def _budgets(
-        self, facts: Facts, rows: Sequence[BudgetRow]
-    ) -> tuple[BudgetLine, ...]:
+    def _budgets(self, facts: Facts, candidate: Candidate) -> tuple[BudgetLine, ...]:
         lines = {
             line.budget: replace(
                 line, used=line.used + self.beyond[line.budget, line.key, facts.day]
             )
             for line in facts.budgets
+            if line.budget not in candidate.withdrawn
         }
-        for row in rows:
+        for row in candidate.budgets:
             key = row.key_for(facts)
-            if key is None or (row.each and _has_own(row, facts)):
+            if key is None or (row.each and _has_own(row, facts, candidate)):
                 continue
             line = self._line(row, key, facts)
             lines = {
@@ -253,11 +259,25 @@ def _keys(facts: Facts) -> tuple[Key, ...]:
     return tuple((line.budget, line.key, facts.day) for line in facts.budgets)
 
 
-def _has_own(row: BudgetRow, facts: Facts) -> bool:
+def _has_own(row: BudgetRow, facts: Facts, candidate: Candidate) -> bool:
     """Whether a row of its own covers what this row would cover for every one."""
+    gone = {row.id, *row.replaces, *candidate.withdrawn}
     return any(
-        line.scope == row.scope and line.budget not in {row.id, *row.replaces}
-        for line in facts.budgets
+        line.scope == row.scope and line.budget not in gone for line in facts.budgets
+    )
+
+
+def _with_data(facts: Facts, candidate: Candidate) -> Facts:
+    """The facts, as the candidate's policy data have them."""
+    if candidate.data is None:
+        return facts
+    key = facts.action_type
+    own = data_for(candidate.data, key, candidate.types.get(key))
+    return replace(
+        facts,
+        allowlisted=own.allowlisted,
+        min_confidence=own.min_confidence,
+        amount_cap=own.amount_cap,
     )
 
 

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from autonomy import briefing
+from autonomy import briefing, notices
 from autonomy.models import ContextField, Effect
 from autonomy.rows import Writes
 from autonomy.rules.actions import said
+from autonomy.rules.notices import RAISED
 from autonomy.tools.base import Act
 from ledger.scope import current_tenant
 
@@ -63,6 +64,9 @@ def carry_out(act: Act, writes: Writes) -> Effect:
             pass
     effect = _effect(act, kind, data, before)
     writes.insert(effect)
+    if kind == "escalation":
+        account = act.execution.account_id
+        writes.insert(notices.noted(RAISED, effect.id, at=act.at, account=account))
     return effect
 
 

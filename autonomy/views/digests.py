@@ -21,6 +21,8 @@ from autonomy.errors import AutonomyError, NoSuchDigest
 from autonomy.models import Digest, Execution
 from autonomy.rules.approvals import DECIDERS
 from autonomy.rules.digest_words import Line, Section
+from autonomy.rules.undo import Standing
+from autonomy.views.parts import PUT_BACK, Act
 from ledger.clock import clock
 from perception.accounts import visible_to
 from perception.members import person_acting
@@ -32,33 +34,12 @@ DAYS = 14
 
 
 @dataclass(frozen=True, kw_only=True)
-class Undo:
-    """A button that takes an act back, asked for once more."""
-
-    key: str
-    of: str
-    url: str
-    word: str = "Undo"
-    confirm: str = "Undo it"
-    about: str = (
-        "What it changed is put back as it was, unless somebody has changed it."
-    )
-    tone: str = "bad"
-    said: str = ""
-    may: bool = True
-    asks: bool = True
-    must: bool = False
-    is_open: bool = False
-    why_not: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
 class Item:
     """A line of the page: what it says, where it leads, what can be done about it."""
 
     line: Line
     url: str = ""
-    act: Undo | None = None
+    act: Act | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,33 +150,57 @@ def _blocks(told: Sequence[Section], caller: Caller, row: Digest) -> list[Block]
     lines = [line for section in told for line in section.lines]
     ids = [UUID(line.id) for line in lines if line.about == "execution"]
     seen_by = visible_to(caller).values("id")
-    acts = {
-        str(each.pk): each
-        for each in Execution.objects.filter(
-            tenant_id=caller.tenant, account_id__in=seen_by, pk__in=ids
-        )
+    acts = Execution.objects.filter(
+        tenant_id=caller.tenant, account_id__in=seen_by, pk__in=ids
+    )
+    standings = undos.standings_of(list(acts))
+    pages = {
+        each.get("approval") or each["execution"]: each["intent"]
+        for name in ("waits", "did")
+        for each in row.body[name]["items"]
     }
     return [
         Block(
             section=section,
-            items=[_item(section.key, line, acts, caller) for line in section.lines],
+            items=[
+                _item(section.key, line, _url(line, pages), standings, caller)
+                for line in section.lines
+            ],
         )
         for section in told
     ]
 
 
-def _item(key: str, line: Line, acts: Mapping[str, Execution], caller: Caller) -> Item:
+def _url(line: Line, pages: Mapping[str, str]) -> str:
+    """Where one reads more of it."""
     if line.about == "plan":
-        return Item(line=line, url=reverse("plan-page", args=[line.id]))
-    act = acts.get(line.id)
-    if key != "did" or act is None or caller.role not in DECIDERS:
-        return Item(line=line)
-    stands = undos.standing_of(act)
+        return reverse("plan-page", args=[line.id])
+    intent = pages.get(line.id)
+    return reverse("intent-page", args=[intent]) if intent else ""
+
+
+def _item(
+    key: str,
+    line: Line,
+    url: str,
+    standings: Mapping[UUID, Standing],
+    caller: Caller,
+) -> Item:
+    if key != "did" or caller.role not in DECIDERS:
+        return Item(line=line, url=url)
+    stands = standings.get(UUID(line.id))
+    if stands is None:
+        return Item(line=line, url=url)
     if not stands.can:
-        return Item(line=replace(line, more=f"{line.more} · {stands.why}"))
-    button = Undo(
+        more = f"{line.more} · {stands.why}"
+        return Item(line=replace(line, more=more), url=url)
+    button = Act(
         key=f"undo-{line.id}",
+        word="Undo",
         of=f"{line.what} at {line.where}",
         url=reverse("digest-page-undo", args=[line.id]),
+        about=PUT_BACK,
+        confirm="Undo it",
+        tone="bad",
     )
-    return Item(line=line, act=button)
+    return Item(line=line, url=url, act=button)

@@ -11,6 +11,10 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from config.schedule import ALLOWED_TASKS, TICKS
 from ledger.admin import HouseWide
+from ledger.clock import clock
+from ledger.record import Actor, Fact, record
+from ledger.rules.kinds import Kind
+from ledger.scope import PLATFORM, tenant_scope
 
 
 class TickForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -63,7 +67,38 @@ class TickAdmin(HouseWide):
     ) -> None:
         if obj.task not in ALLOWED_TASKS:
             raise PermissionDenied
+        before = _told(PeriodicTask.objects.filter(pk=obj.pk).first())
         super().save_model(request, obj, form, change)
+        _state(request, obj.name, before, _told(obj))
+
+    def delete_model(self, request: HttpRequest, obj: PeriodicTask) -> None:
+        before = _told(obj)
+        super().delete_model(request, obj)
+        _state(request, obj.name, before, {})
+
+
+def _told(tick: PeriodicTask | None) -> dict[str, Any]:
+    """A tick as the ledger says it; nothing of one that is not there."""
+    if tick is None:
+        return {}
+    return {
+        "task": tick.task,
+        "interval": str(tick.interval),
+        "enabled": tick.enabled,
+        "description": tick.description,
+    }
+
+
+def _state(
+    request: HttpRequest, name: str, before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    """It concerns every tenant, and is stated in the house's own ledger."""
+    if before == after:
+        return
+    by = Actor(type="person", id=str(request.user.pk))
+    data = {"setting": "timetable", "name": name, "before": before, "after": after}
+    with tenant_scope(PLATFORM):
+        record(Fact(kind=Kind.SETTING_CHANGED, by=by, data=data), now=clock())
 
 
 @admin.register(IntervalSchedule)
@@ -78,3 +113,11 @@ class IntervalAdmin(HouseWide):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.has_view_permission(request)
+
+    def save_model(
+        self, request: HttpRequest, obj: IntervalSchedule, form: Any, change: bool
+    ) -> None:
+        held = IntervalSchedule.objects.filter(pk=obj.pk).first()
+        super().save_model(request, obj, form, change)
+        before = {"interval": str(held)} if held else {}
+        _state(request, f"interval {obj.pk}", before, {"interval": str(obj)})

@@ -10,10 +10,12 @@ from autonomy import (
     asking,
     digests,
     jobs,
+    notifying,
     responses,
     rituals,
     service,
     simulate,
+    switchboard,
     telling,
 )
 from autonomy.relay import Relay
@@ -62,6 +64,11 @@ def relay_round() -> int:
 @app.task(name="operate.sweep_approvals", house_wide=True)
 def sweep_approvals() -> int:
     return asking.sweep(now=clock())
+
+
+@app.task(name="operate.end_stops", house_wide=True)
+def end_stops() -> int:
+    return switchboard.end_due(now=clock())
 
 
 @app.task(name="operate.forget_deliveries", house_wide=True)
@@ -157,6 +164,16 @@ def deliver_digests() -> int:
     """What is due is written, and sent; so is what did not arrive the last time."""
     written = digests.write_due(now=clock()).count
     return written + digests.send_due(now=clock()).count
+
+
+@app.task(name="operate.tell_notices", house_wide=True)
+def tell_notices() -> int:
+    return notifying.deliver_due(now=clock()).count
+
+
+@app.task(name="operate.forget_notices", house_wide=True)
+def forget_notices() -> int:
+    return notifying.forget(now=clock())
 
 
 def _publish_pull(id_: UUID, tenant: UUID) -> None:

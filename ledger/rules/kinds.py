@@ -82,10 +82,12 @@ class Kind(StrEnum):
     RITUAL_RUN = "ritual.run"
     DIGEST_DELIVERED = "digest.delivered"
     DIGEST_FAILED = "digest.failed"
+    NOTICE_FAILED = "notice.failed"
     GOAL_MOVED = "goal.moved"
     MODEL_MOVED = "model.moved"
     AUTONOMY_SUGGESTED = "autonomy.suggested"
     AUTONOMY_NARROWED = "autonomy.narrowed"
+    SUGGESTION_MOVED = "autonomy.suggestion_moved"
     EXPORT_REQUESTED = "export.requested"
     EXPORT_COMPLETED = "export.completed"
     EXPORT_FAILED = "export.failed"
@@ -169,11 +171,13 @@ MEANING: dict[Kind, str] = {
     Kind.STEP_MOVED: "A plan's step changed its status.",
     Kind.RITUAL_RUN: "A ritual ran for its local date.",
     Kind.DIGEST_DELIVERED: "A digest reached its reader.",
+    Kind.NOTICE_FAILED: "Somebody could not be told what they want to be told of.",
     Kind.DIGEST_FAILED: "A digest did not reach its reader.",
     Kind.GOAL_MOVED: "A goal changed its status.",
     Kind.MODEL_MOVED: "A ranking model changed its status.",
     Kind.AUTONOMY_SUGGESTED: "The record suggests to widen autonomy; a person decides.",
     Kind.AUTONOMY_NARROWED: "The record narrowed autonomy by itself.",
+    Kind.SUGGESTION_MOVED: "Wider autonomy was signed, declined or withdrawn.",
     Kind.EXPORT_REQUESTED: "An export of the ledger was asked for.",
     Kind.EXPORT_COMPLETED: "An export was written, with its manifest.",
     Kind.EXPORT_FAILED: "An export could not be written.",

@@ -53,8 +53,9 @@ class ConnectorDoors(Shown):
         if away:
             return away  # type: ignore[no-any-return]
         given = request.POST if request.method == "POST" else None
-        form = RotateForm(given) if row.kind == WEBHOOK else None
-        whom = "sends" if form else "receives: the old one ends at once"
+        form = RotateForm(given) if connectors.keeps_two(row) else None
+        whom = "sends" if row.kind == WEBHOOK else "receives"
+        whom += "" if form else ": the old one ends at once"
         question = Question(
             title=f"A new secret for {row.name}",
             said=[f"It is shown once, on the next page. Give it to whoever {whom}."],

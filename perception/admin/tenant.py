@@ -20,7 +20,7 @@ from perception.models import Tenant
 from perception.rules.heat import Tier
 from perception.settings import CAPS, MODES, MOST_UNITS, change_settings
 
-LEARNING = ("exploration_share", "response_days")
+LEARNING = ("exploration_share", "review_share", "response_days", "shares_learning")
 PLAIN = (
     "timezone", "four_eyes", "digest_hour", "default_mode", "pull_units_per_day",
     *LEARNING,
@@ -77,11 +77,19 @@ class PlainForm(forms.ModelForm):  # type: ignore[type-arg]
             "four_eyes": "Whoever asks for something may not approve it.",
             "digest_hour": "0 to 23, in the tenant's time zone.",
             "exploration_share": "From 0 to 1: how often near ties stand in any order.",
+            "review_share": "From 0 to 1: how much of what would run by itself a person "
+            "looks at first, chosen by chance.",
             "response_days": "1 to 90: not heard of for so long is no answer.",
+            "shares_learning": "What became of proposals here helps to make the model "
+            "for tenants without one of their own. Only its weights leave: no names, no "
+            "texts, no types of your own.",
             "pull_units_per_day": "What all sources together may be read for in a day; "
             "a shallow look takes 1, a deep one 3.",
         }
-        labels = {"pull_units_per_day": "Units a day, at most"}
+        labels = {
+            "pull_units_per_day": "Units a day, at most",
+            "shares_learning": "Share what is learned",
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

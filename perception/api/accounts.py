@@ -8,7 +8,6 @@ from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import (
-    OpenApiParameter,
     extend_schema,
     extend_schema_field,
 )
@@ -225,7 +224,6 @@ class OneAccount(generics.GenericAPIView[Account]):
 
     @extend_schema(
         operation_id="accounts_change",
-        parameters=[OpenApiParameter("If-Match", str, OpenApiParameter.HEADER)],
         request=AccountChange,
         responses=AccountOut,
     )

@@ -49,8 +49,10 @@ def breaker_shown(row: Guarded) -> dict[str, Any]:
 
 def breaker_forced(row: Guarded, request: Request) -> dict[str, Any]:
     """Hold it open or let it go, as the request says."""
-    given = BreakerIn(data=request.data)
+    given = BreakerIn(data=request.data, partial=True)
     given.is_valid(raise_exception=True)
+    if "forced_open" not in given.validated_data:
+        return breaker_shown(row)
     moved = guards.force(
         row,
         given.validated_data["forced_open"],

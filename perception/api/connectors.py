@@ -8,7 +8,6 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import (
-    OpenApiParameter,
     extend_schema,
 )
 from rest_framework import generics, serializers, status
@@ -99,7 +98,7 @@ class Kinds(APIView):
 class OneConnector(_Own):
     """One connector, changed with its ETag in hand."""
 
-    refusals = ("412", "428")
+    refusals = ("409", "412", "428")
 
     @extend_schema(operation_id="connectors_read", responses=ConnectorRead)
     def get(self, request: Request, pk: UUID) -> Response:
@@ -107,7 +106,6 @@ class OneConnector(_Own):
 
     @extend_schema(
         operation_id="connectors_change",
-        parameters=[OpenApiParameter("If-Match", str, OpenApiParameter.HEADER)],
         request=ConnectorChange,
         responses=ConnectorRead,
     )

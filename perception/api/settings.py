@@ -7,7 +7,7 @@ from zoneinfo import available_timezones
 
 from django.db.models import QuerySet
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -42,6 +42,16 @@ class SettingsShape(StrictSerializer):
         max_value=1,
         help_text="How often near ties among proposals stand in an order of chance, so "
         "that it can be known what another order would bring.",
+    )
+    shares_learning = serializers.BooleanField(
+        help_text="Whether what became of proposals here may teach the model for tenants "
+        "without one of their own. Only its weights leave."
+    )
+    review_share = serializers.FloatField(
+        min_value=0,
+        max_value=1,
+        help_text="How much of what would run by itself goes to a person first, chosen "
+        "by chance, so that it stays known how good it is.",
     )
     response_days = serializers.IntegerField(
         min_value=1,
@@ -99,11 +109,6 @@ class MeOut(serializers.Serializer[Any]):
     role = serializers.ChoiceField(choices=[role.value for role in Role])
 
 
-IF_MATCH = OpenApiParameter(
-    "If-Match", str, OpenApiParameter.HEADER, description="The ETag that was read."
-)
-
-
 class TenantSettings(APIView):
     """The tenant's settings, changed with the ETag in hand."""
 
@@ -116,7 +121,6 @@ class TenantSettings(APIView):
 
     @extend_schema(
         operation_id="settings_change",
-        parameters=[IF_MATCH],
         request=SettingsShape(partial=True),
         responses=SettingsShape,
     )

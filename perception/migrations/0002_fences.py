@@ -21,8 +21,9 @@ HOUSE = f"""
 SELECT set_config('app.tenant', '{PLATFORM}', true);
 INSERT INTO perception_tenant
     (id, slug, name, timezone, four_eyes, digest_hour, quiet_hours, contact_caps,
-     default_mode)
-VALUES ('{PLATFORM}', 'platform', 'The house itself', 'UTC', false, 8, '{{}}', '{{}}', '');
+     default_mode, previous_timezone, cadence, pull_units_per_day)
+VALUES ('{PLATFORM}', 'platform', 'The house itself', 'UTC', false, 8, '{{}}', '{{}}', '',
+        '', '{{}}', 10000);
 SELECT set_config('app.tenant', '00000000-0000-0000-0000-000000000000', true);
 """
 

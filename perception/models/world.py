@@ -12,6 +12,7 @@ from django.db import models
 from django.db.models.functions import Lower, Now
 from uuid_utils.compat import uuid7
 
+from perception.models.warmth import warmth
 from perception.rules.roles import Role
 
 
@@ -50,6 +51,10 @@ class Tenant(models.Model):
     default_mode = models.CharField(max_length=16, blank=True, default="")
     # How much of the order among near ties is left to chance, from 0 to 1.
     exploration_share = models.FloatField(default=0.0, db_default=0.0)
+    # Whether what became of proposals may teach the model of the whole house.
+    shares_learning = models.BooleanField(default=False, db_default=False)
+    # How much of what would run by itself a person looks at first, from 0 to 1.
+    review_share = models.FloatField(default=0.0, db_default=0.0)
     # Whoever was written to and is not heard of for so long has not answered.
     response_days = models.PositiveSmallIntegerField(default=7, db_default=7)
     # How accounts are watched: units of pulls a day, and rows that differ from ours.
@@ -66,6 +71,10 @@ class Tenant(models.Model):
             models.CheckConstraint(
                 condition=models.Q(exploration_share__gte=0, exploration_share__lte=1),
                 name="tenant_exploration_share",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(review_share__gte=0, review_share__lte=1),
+                name="tenant_review_share",
             ),
             models.CheckConstraint(
                 condition=models.Q(response_days__gte=1, response_days__lte=90),
@@ -220,6 +229,12 @@ class Account(models.Model):
         indexes = [
             models.Index(fields=["tenant", "owner", "-id"], name="account_owner"),
             models.Index(fields=["tenant", "-id"], name="account_page"),
+            models.Index(
+                models.F("tenant"),
+                models.OrderBy(warmth(), descending=True),
+                models.F("id").desc(),
+                name="account_warmest",
+            ),
             models.Index(
                 fields=["tenant", "next_poll_at"],
                 name="account_due",

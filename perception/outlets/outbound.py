@@ -1,6 +1,6 @@
 """OUTBOUND: events of the house for other systems, signed as Standard Webhooks has it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,16 @@ from perception.sources.web import URL, fetch
 WAIT = timedelta(seconds=5)
 # 409: this delivery is known there.
 TAKEN = (*range(200, 300), 409)
+# What the house gives notice of.
+TOPICS = (
+    "decisions",
+    "reminders",
+    "escalations",
+    "switches",
+    "service",
+    "parked",
+    "digests",
+)
 SCHEMA: Mapping[str, Any] = {
     "type": "object",
     "title": "Webhooks to another system",
@@ -31,6 +41,16 @@ SCHEMA: Mapping[str, Any] = {
             "description": "Tells events of this system from those of others.",
             "pattern": r"^[!-~]{1,200}$",
             "default": "/autonomy",
+        },
+        "notices": {
+            "type": "array",
+            "title": "Notices it is told of",
+            "description": "decisions: somebody has to decide. reminders, escalations: "
+            "nobody did yet. switches: a kill switch moved. service: a tool misses its "
+            "objective. parked: a run got stuck. digests: one was not delivered.",
+            "items": {"type": "string", "enum": list(TOPICS)},
+            "uniqueItems": True,
+            "default": [],
         },
     },
     "required": ["url"],
@@ -63,10 +83,12 @@ def deliver(
     data: Mapping[str, Any],
     at: datetime,
     wire: Wire,
+    also: Sequence[str] = (),
 ) -> None:
     """Post one event: a CloudEvent 1.0 in JSON, signed; `id` is its webhook-id as well.
 
-    `config` and `secret` are those of a connector of kind `outbound`. The same `id` is the
+    `config` and `secret` are those of a connector of kind `outbound`; it is signed with
+    each secret that is live `also`. The same `id` is the
     same event, however often it comes. It returns when the receiver took it, or had it
     already. Otherwise it raises: SourceRefuses or SourceFailed with a status below 500
     (it will not be taken), with `until` (come back then), with `is_unreached` (it surely
@@ -74,8 +96,9 @@ def deliver(
     SourceFailed (nobody knows).
     """
     given = held(SCHEMA, config)
-    _insist(secret)
-    wire.hide(secret)
+    for each in (secret, *also):
+        _insist(each)
+        wire.hide(each)
     event = {
         "specversion": "1.0",
         "id": id,
@@ -86,16 +109,21 @@ def deliver(
         "datacontenttype": "application/json",
         "data": dict(data),
     }
-    _post(given["url"], secret, event, at=at, wire=wire)
+    _post(given["url"], (secret, *also), event, at=at, wire=wire)
 
 
 def _post(
-    url: str, secret: str, event: Mapping[str, Any], *, at: datetime, wire: Wire
+    url: str,
+    secrets: Sequence[str],
+    event: Mapping[str, Any],
+    *,
+    at: datetime,
+    wire: Wire,
 ) -> None:
     body = orjson.dumps(event)
     headers = {
         "Content-Type": "application/cloudevents+json; charset=utf-8",
-        **sign(secret, message=event["id"], at=at, body=body),
+        **_signed(secrets, event["id"], at, body),
     }
     try:
         fetch(wire, "POST", url, now=at, headers=headers, body=body, fine=TAKEN)
@@ -103,6 +131,15 @@ def _post(
         if failure.status == 429 and failure.until is None:
             raise SourceFailed(failure.detail, until=at + WAIT, status=429) from None
         raise
+
+
+def _signed(
+    secrets: Sequence[str], message: str, at: datetime, body: bytes
+) -> dict[str, str]:
+    """Signed with each live secret, so that a receiver can change over in its time."""
+    found = [sign(each, message=message, at=at, body=body) for each in secrets]
+    marks = " ".join(each["webhook-signature"] for each in found)
+    return {**found[0], "webhook-signature": marks}
 
 
 def _insist(secret: str) -> None:

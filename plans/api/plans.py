@@ -13,7 +13,6 @@ from rest_framework.response import Response
 from autonomy.api.shapes import account_for
 from ledger.api import EntryOut, EntryPages, entries_about
 from ledger.doors import Pages, insist_on_match
-from perception.api.settings import IF_MATCH
 from perception.rules.callers import caller_of
 from plans import contract, drafting, standing
 from plans.api.shapes import (
@@ -107,7 +106,6 @@ class OnePlan(SeenPlans):
 
     @extend_schema(
         operation_id="plans_change",
-        parameters=[IF_MATCH],
         request=PlanChange,
         responses=OnePlanOut,
     )
@@ -137,7 +135,6 @@ class Steps(SeenPlans):
 
     @extend_schema(
         operation_id="plans_steps_replace",
-        parameters=[IF_MATCH],
         request=StepsIn,
         responses=PlanStepsOut,
     )

@@ -6,13 +6,15 @@ from datetime import datetime
 from uuid import UUID
 
 from autonomy.models import Approval
+from autonomy.views.parts import Act
+from autonomy.views.words import action
 from ledger.scope import current_tenant
 from perception.rules.callers import Caller
 from perception.rules.roles import Role
 from plans.models import Plan, Step
 from plans.rules.lifecycle import ENDED, SUCCEEDED, TERMINAL, Status, StepStatus
-from plans.views.offers import Act, of_card
-from plans.views.words import STATUSES, STEPS, because, spaced, title_of
+from plans.views.offers import of_card
+from plans.views.words import STATUSES, STEPS, because, title_of
 
 ASKED: Mapping[str, str] = {
     Role.SELLER: "the account's owner",
@@ -97,7 +99,7 @@ def pieces(steps: Sequence[Step]) -> list[Piece]:
 
 def named(step: Step) -> str:
     """A step as people call it: its place, and what it does."""
-    return f"{step.place + 1}. {spaced(step.action_type)}"
+    return f"{step.place + 1}. {action(step.action_type)}"
 
 
 def done(steps: Sequence[Step]) -> int:

@@ -58,6 +58,7 @@ class Asked:
     tab: str
     plan_type: str
     owner: str
+    account: str
     page: int
 
     @classmethod
@@ -67,12 +68,19 @@ class Asked:
             tab=tab if tab in TABS else "running",
             plan_type=key if (key := given.get("type", "")) in TYPES else "",
             owner=_id(given.get("owner", "")),
+            account=_id(given.get("account", "")),
             page=min(int(number), 10_000) if number.isdecimal() else 1,
         )
 
     def url(self, **other: Any) -> str:
         """The same list, otherwise."""
-        said = {"tab": self.tab, "type": self.plan_type, "owner": self.owner, **other}
+        said = {
+            "tab": self.tab,
+            "type": self.plan_type,
+            "owner": self.owner,
+            "account": self.account,
+            **other,
+        }
         kept = {name: value for name, value in said.items() if value}
         return f"?{urlencode(kept)}"
 
@@ -133,8 +141,9 @@ def _context(caller: Caller, asked: Asked) -> dict[str, Any]:
             for name, (title, statuses) in TABS.items()
         ],
         "asked": asked,
-        "is_filtered": bool(asked.plan_type or asked.owner),
-        "unfiltered": asked.url(type="", owner=""),
+        "is_filtered": bool(asked.plan_type or asked.owner or asked.account),
+        "of": _name(caller, asked.account),
+        "unfiltered": asked.url(type="", owner="", account=""),
         "before": asked.url(page=asked.page - 1) if asked.page > 1 else "",
         "after": asked.url(page=asked.page + 1) if len(found) > A_PAGE else "",
         "here": asked.url(page=asked.page),
@@ -148,6 +157,14 @@ def _context(caller: Caller, asked: Asked) -> dict[str, Any]:
     }
 
 
+def _name(caller: Caller, account: str) -> str:
+    """The account whose plans alone are shown, if it is one that the caller sees."""
+    if not account:
+        return ""
+    names = visible_to(caller).filter(pk=account).values_list("name", flat=True)
+    return names.first() or "an account that you do not see"
+
+
 def _counts(seen: QuerySet[Plan]) -> Mapping[str, int]:
     rows = seen.order_by().values_list("status").annotate(n=Count("id"))
     return dict(rows)
@@ -159,6 +176,8 @@ def _chosen(seen: QuerySet[Plan], asked: Asked) -> QuerySet[Plan]:
         rows = rows.filter(plan_type=asked.plan_type)
     if asked.owner:
         rows = rows.filter(owner_id=UUID(asked.owner))
+    if asked.account:
+        rows = rows.filter(account_id=UUID(asked.account))
     place = Case(
         *(When(status=each, then=Value(at)) for at, each in enumerate(PLACES)),
         default=Value(len(PLACES)),

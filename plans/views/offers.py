@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from django.urls import reverse
 
+from autonomy.views.parts import Act
 from perception.rules.callers import Caller
 from plans.models import Plan, Step
 from plans.rules.authority import Verb
@@ -25,25 +26,6 @@ class Tried:
     plan: str
     step: str = ""
     reason: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Act:
-    """One button: what it does, or why it does not."""
-
-    key: str
-    word: str
-    of: str
-    url: str
-    may: bool
-    why_not: str
-    asks: bool
-    must: bool
-    about: str
-    confirm: str
-    tone: str
-    said: str = ""
-    is_open: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

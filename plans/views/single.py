@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +11,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from autonomy.models import Verdict
+from autonomy.views.parts import Act, Why, spaced, why_of
+from autonomy.views.words import action
 from ledger.scope import current_tenant
 from perception.pages import page, part, renewed
 from perception.rules.callers import Caller
@@ -31,25 +32,10 @@ from plans.views.cards import (
     questions,
     waits_of,
 )
-from plans.views.offers import Act, Tried
-from plans.views.words import DECISIONS, STATUSES, STEPS, because, spaced, title_of
+from plans.views.offers import Tried
+from plans.views.words import STATUSES, STEPS, because, title_of
 
 CONDITIONS: Mapping[str, str] = {"NO_REPLY": "only if nobody has answered by then"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Why:
-    """The verdict on what a step does."""
-
-    decision: str
-    tone: str
-    reason: str
-    explanation: str
-    clause: str
-    version: str
-    at: datetime
-    automatic_if: Sequence[str]
-    link: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +135,7 @@ def _shown_steps(
     return [
         Shown(
             step=step,
-            title=titles[str(step.step_id)],
+            title=action(step.action_type),
             words="Done without" if step.waived_at else STEPS[step.status][0],
             tone=STEPS[step.status][1],
             why_so=because(step.reason, step.explanation) if step.reason else "",
@@ -184,20 +170,7 @@ def _verdicts(steps: Sequence[Step]) -> dict[UUID, Verdict]:
 
 def _why(step: Step, verdicts: Mapping[UUID, Verdict]) -> Why | None:
     verdict = verdicts.get(step.intent_id) if step.intent_id else None
-    if verdict is None:
-        return None
-    words, tone = DECISIONS[verdict.decision]
-    return Why(
-        decision=words,
-        tone=tone,
-        reason=spaced(verdict.reason.lower()),
-        explanation=verdict.explanation,
-        clause=verdict.policy_clause,
-        version=verdict.policy_version,
-        at=verdict.judged_at,
-        automatic_if=verdict.would_be_automatic_if,
-        link=reverse("intent-explanation", args=[verdict.intent_id]),
-    )
+    return None if verdict is None else why_of(verdict)
 
 
 def _met(plan: Plan, steps: Sequence[Step]) -> Met | None:
@@ -222,7 +195,7 @@ def _contract(plan: Plan) -> dict[str, Any] | None:
     agreed: dict[str, Any] = plan.contract
     return {
         "allowed": [
-            {"what": spaced(each["action_type"]), "at_most": each["at_most"]}
+            {"what": action(each["action_type"]), "at_most": each["at_most"]}
             for each in agreed["allowed"]
         ],
         "touches": agreed["max_external_touches"],

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from autonomy.views.parts import spaced
+from autonomy.views.words import action
 from ledger.api import entries_about
 from ledger.models import Entry
 from ledger.rules.kinds import MEANING, Kind
@@ -13,7 +15,7 @@ from ledger.scope import current_tenant
 from perception.models import Membership
 from plans.models import Plan, Revision
 from plans.rules.lifecycle import Status
-from plans.views.words import REASONS, STATUSES, STEPS, spaced
+from plans.views.words import REASONS, STATUSES, STEPS
 
 LINES = 60
 ACTORS: Mapping[str, str] = {
@@ -108,7 +110,7 @@ def _words(entry: Entry) -> tuple[str, str, Sequence[str]]:
         case Kind.STEP_MOVED:
             words, tone = STEPS.get(data["to"], (data["to"], ""))
             said = data.get("explanation") or _reason(data)
-            return f"{spaced(data['action_type'])}: {words.lower()}", tone, [said]
+            return f"{action(data['action_type'])}: {words.lower()}", tone, [said]
         case Kind.PLAN_REFUSED:
             wanted = STATUSES.get(data["to"], (data["to"], ""))[0].lower()
             told = [each["detail"] for each in data["violations"]]
@@ -151,7 +153,7 @@ def _changed(change: Data, titles: Mapping[str, str]) -> str:
         shown = f"from “{_plain(before)}” to “{_plain(after)}”"
         return f"{spaced(change['field'])} changed {shown}."
     named = (after or before or {}).get("action_type", "")
-    title = titles.get(change["step"], spaced(named) or "A step")
+    title = titles.get(change["step"], action(named) or "A step")
     if before is None:
         return f"{title} came in."
     if after is None:

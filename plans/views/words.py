@@ -3,13 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from autonomy.views.parts import Said, spaced
 from plans.rules.authority import Verb
 from plans.rules.lifecycle import Status, StepStatus
 from plans.standing import SUBMIT
 from plans.types.registry import type_of
-
-# A word, and its tone: good, run, wait, bad, out, or none.
-Said = tuple[str, str]
 
 STATUSES: Mapping[str, Said] = {
     Status.DRAFT: ("Draft", ""),
@@ -29,11 +27,6 @@ STEPS: Mapping[str, Said] = {
     StepStatus.FAILED: ("Failed", "bad"),
     StepStatus.SKIPPED: ("Left out", "out"),
     StepStatus.CANCELLED: ("Cancelled", "out"),
-}
-DECISIONS: Mapping[str, Said] = {
-    "AUTO_EXECUTE": ("Runs alone", "good"),
-    "REQUIRE_APPROVAL": ("Asks a person", "wait"),
-    "BLOCK": ("Blocked", "bad"),
 }
 REASONS: Mapping[str, str] = {
     "objective_met": "Its objective was met.",
@@ -164,11 +157,6 @@ def title_of(key: str) -> str:
     return declared.title if declared else spaced(key)
 
 
-def spaced(key: str) -> str:
-    """A key as words."""
-    return key.replace("_", " ").strip().capitalize()
-
-
 def because(reason: str, explanation: str) -> str:
     """Why it is where it is, in a sentence; a person's own words in quotes."""
     said = REASONS.get(reason, spaced(reason.lower()))
@@ -183,4 +171,6 @@ def why_not(verb: str, code: str, *, is_asked: bool) -> str:
     """Why somebody may not, after the name of what they may not."""
     if verb == Verb.ACCEPT or (verb == Verb.RESUME and is_asked):
         return "the account's owner takes the plan over."
+    if verb == Verb.APPROVE and code == "NOT_YOUR_PLAN":
+        return HINDERED["NEEDS_APPROVER"]
     return HINDERED.get(code, spaced(code.lower()) + ".")

@@ -8,23 +8,29 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 
-from autonomy import jobs
+from autonomy import catching_up, digests, goals, jobs
 from autonomy.errors import JobIsOff, NoSuchJob
 from autonomy.jobs import LEASE, SHIPPED, Did
-from autonomy.models import Job
+from autonomy.models import Goal, Job
 from config.operate.jobs import DOERS
+from config.worlds.time import virtual_time
 from ledger.clock import clock
 from ledger.models import Entry
 from ledger.record import Actor
 from ledger.scope import PLATFORM, tenant_scope
+from perception import patterns, reviews, summaries
 from perception.models import Person
 from perception.rules.roles import Role
-from tests.conftest import House
+from tests.autonomy.conftest import Desk
+from tests.conftest import NOW, House
 from tests.races import in_threads
-from tests.virtual import virtual_time
 
 HOUR = timedelta(hours=1)
 NAME = "pattern_scan"
+FIVE = (
+    "pattern_scan", "proactive_outreach_check", "goal_progress_update",
+    "daily_digest_generation", "context_summarization",
+)  # fmt: skip
 BY = Actor(type="person", id="0198aaaa-0000-7000-8000-000000000002")
 
 
@@ -51,12 +57,21 @@ def stated() -> Entry:
 
 
 def test_what_an_operator_changed_survives_the_next_start(job: Job) -> None:
-    """O2: five under their names, with their times; missing ones alone are added."""
-    assert {row.name: timedelta(seconds=row.every_s) for row in Job.objects.all()} == {
+    """O2: five under their names, with their times, and those that learn beside them;
+    missing ones alone are added.
+    """
+    held = {row.name: timedelta(seconds=row.every_s) for row in Job.objects.all()}
+    five = {
         "pattern_scan": 6 * HOUR, "proactive_outreach_check": HOUR,
         "goal_progress_update": 24 * HOUR, "daily_digest_generation": 24 * HOUR,
         "context_summarization": 24 * HOUR,
     }  # fmt: skip
+    assert {name: held[name] for name in five} == five
+    learning = {
+        "ranking_fit", "house_ranking_fit", "ranking_evaluation",
+        "outcome_reconciliation", "earned_autonomy",
+    }  # fmt: skip
+    assert learning <= held.keys()
     jobs.change(NAME, {"every_s": 900, "is_on": False}, by=BY, now=clock())
     Job.objects.filter(name="goal_progress_update").delete()
     assert jobs.install_missing(now=clock()) == 1
@@ -155,6 +170,34 @@ def test_run_now_and_off(job: Job) -> None:
 def test_every_doer_has_a_job(job: Job) -> None:
     """O2: nothing comes round that nobody knows of."""
     assert DOERS.keys() <= SHIPPED.keys()
+
+
+def test_each_job_tells_what_broke_and_of_which_kind(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """O2, T6: the fault of one goal, account or member is counted, by its class alone."""
+    goal = uuid4()
+
+    def breaks(*_: object, **__: object) -> int:
+        raise ValueError("ann@acme.example")
+
+    broke = reviews.Served(looked=3, broken=2, error="ValueError")
+    for module, name in ((patterns, "scan_all"), (summaries, "summarise_all")):
+        monkeypatch.setattr(module, name, lambda *, now: broke)
+    monkeypatch.setattr(digests, "_write", breaks)
+    monkeypatch.setattr(catching_up, "_running", lambda now: [(desk.tenant, goal)])
+    monkeypatch.setattr(catching_up, "_look", breaks)
+    monkeypatch.setattr(goals, "_measure", breaks)
+    with tenant_scope(desk.tenant):
+        Goal.objects.create(
+            tenant_id=desk.tenant, type="activity", target=1, start=NOW,
+            end=NOW + HOUR, status="ACTIVE", due_at=NOW, created_at=NOW,
+        )  # fmt: skip
+    for name in FIVE:
+        did = DOERS[name](clock() + 48 * HOUR)
+        assert isinstance(did, Did)
+        assert did.broken >= 1, name
+        assert did.error == "ValueError", name
 
 
 def test_superusers_see_and_change_jobs_and_nobody_else(job: Job, house: House) -> None:

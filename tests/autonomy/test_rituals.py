@@ -14,6 +14,7 @@ from autonomy.pacing import change_trigger
 from autonomy.pipeline import walk
 from autonomy.rules.rituals import LEASE
 from autonomy.rules.runs import Stage
+from config.worlds.time import VirtualTime, virtual_time
 from ledger.models import Entry
 from ledger.scope import tenant_scope
 from perception.accounts import add_account
@@ -22,7 +23,6 @@ from perception.rules.roles import Role
 from tests.autonomy.conftest import Desk
 from tests.conftest import NOW
 from tests.races import in_threads
-from tests.virtual import VirtualTime, virtual_time
 
 DAY = timedelta(days=1)
 BRIEF, WEEKLY, RUNWAY = (

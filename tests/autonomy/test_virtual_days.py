@@ -9,12 +9,12 @@ from django.db import connection, transaction
 from autonomy.models import Approval, BudgetUse, Execution, Intent
 from autonomy.perform import perform
 from autonomy.propose import propose
+from config.worlds.time import virtual_time
 from ledger.clock import clock
 from ledger.prepared import prepared
 from ledger.scope import system_scope, tenant_scope
 from tests.autonomy.conftest import AGENT, Desk, swept
 from tests.races import in_threads
-from tests.virtual import virtual_time
 
 DAY = timedelta(days=1)
 ALL_TIMES = """

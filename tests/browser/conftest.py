@@ -17,6 +17,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from config import browser as chromium
 from perception.rules.roles import Role
+from tests.browser.guard import Guard
+from tests.browser.world import World, build
 from tests.conftest import PASSWORD, House
 
 ROOT = Path(__file__).parents[2]
@@ -124,6 +126,18 @@ def log_in(page: Page, house: House) -> Callable[[Role], None]:
         page.get_by_role("button", name="Log in", exact=True).click()
 
     return as_role
+
+
+@pytest.fixture
+def world(db: None) -> World:
+    """A tenant of each story's own: a second of work, and no story waits for another."""
+    return build()
+
+
+@pytest.fixture
+def day(page: Page, world: World) -> Guard:
+    """Somebody's browser, in that tenant."""
+    return Guard(page, world)
 
 
 def _await(port: int, server: subprocess.Popen[bytes]) -> None:

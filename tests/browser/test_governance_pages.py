@@ -24,6 +24,7 @@ HERE = "/admin/autonomy"
 LISTS = (
     "mode", "optin", "budget", "actionrow", "killswitch", "bundle", "policydata",
     "profile", "simulation", "intent", "verdict", "execution", "permit", "receipt",
+    "ranking", "evaluation",
 )  # fmt: skip
 ADDS = (
     "mode", "optin", "budget", "actionrow", "killswitch", "bundle", "policydata",
@@ -61,7 +62,7 @@ def test_an_admin_stops_follow_ups_and_lets_them_go(
     page.get_by_role("link", name="Stop …").click()
     target = page.get_by_label("Action type")
     expect(target).to_be_hidden()
-    page.get_by_text("One type of action").click()
+    page.get_by_text("One type of action", exact=True).click()
     target.select_option("send_follow_up_email")
     page.get_by_role("button", name="Go on").click()
     expect(page.get_by_text("This field is required.")).to_be_visible()

@@ -15,7 +15,7 @@ from config.control_center import ControlCenter
 from config.schedule import install_missing
 from ledger.models import Entry
 from ledger.rules.kinds import Kind
-from ledger.scope import tenant_scope
+from ledger.scope import PLATFORM, tenant_scope
 from perception import connectors, tenants, tokens
 from perception.accounts import add_account
 from perception.models import Account, ApiToken, Membership, Person, Tenant
@@ -33,12 +33,13 @@ LISTS = (
     "autonomy/approval", "autonomy/tool", "autonomy/triggerrow", "autonomy/effect",
     "autonomy/decisionbudget", "autonomy/objective", "autonomy/sloalert",
     "autonomy/undo", "autonomy/sweep", "autonomy/replay", "plans/plan",
-    "autonomy/ritual", "autonomy/digest",
+    "autonomy/ritual", "autonomy/digest", "autonomy/ranking", "autonomy/evaluation",
+    "autonomy/suggestion", "autonomy/telling",
 )  # fmt: skip
 BEAT = "django_celery_beat"
 HOUSE_WIDE = (
     "perception/person", f"{BEAT}/periodictask", f"{BEAT}/intervalschedule",
-    "autonomy/job",
+    "autonomy/job", "autonomy/houseranking",
 )  # fmt: skip
 
 
@@ -198,6 +199,10 @@ def test_the_timetable_refuses_a_foreign_task(root: Client) -> None:
         root.post(f"{path}add/", {**given, "task": "operate.seal"}).status_code == 302
     )
     made = PeriodicTask.objects.get(name="mine")
+    with tenant_scope(PLATFORM):
+        entry = Entry.objects.filter(kind=Kind.SETTING_CHANGED).latest("number")
+    assert (entry.data["setting"], entry.data["name"]) == ("timetable", "mine")
+    assert entry.data["after"]["task"] == "operate.seal"
     assert (made.task, made.args) == ("operate.seal", "[]")
     assert root.post(f"{path}{made.pk}/delete/", {"post": "yes"}).status_code == 302
     ours = PeriodicTask.objects.get(name="pulse")

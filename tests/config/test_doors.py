@@ -287,7 +287,8 @@ def test_an_account_with_all_that_belongs_to_it(house: House) -> None:
     )
     entry = timeline.json()["results"][0]
     assert entry["kind"] == "account.created"
-    assert "ada" not in json.dumps(entry)
+    assert "Ada" not in json.dumps(entry)
+    assert "ada@" not in json.dumps(entry)
 
 
 def test_the_same_external_id_again(house: House) -> None:

@@ -53,8 +53,8 @@ def test_a_decision_knows_it_cooled(house: House, burnt_out: UUID) -> None:
 def test_pages_show_it_cooled(house: House, burnt_out: UUID) -> None:
     browser: Any = Client()
     assert browser.login(email=f"admin@{house.slug}.example", password=PASSWORD)
-    first = browser.get("/", follow=True).content.decode()
-    assert '<span class="heat cold"><progress value="0.05"' in first
+    first = browser.get("/accounts/").content.decode()
+    assert '<span class="heat cold"><progress value="5" max="100"' in first
     listed = browser.get("/admin/perception/account/", follow=True).content.decode()
     assert "0.05" in listed
     assert "0.8" not in listed

@@ -41,9 +41,10 @@ def test_without_a_url_no_mail_is_sent() -> None:
     assert settings_of(None)["EMAIL_BACKEND"].endswith("dummy.EmailBackend")
 
 
-def test_the_template_of_digests_is_current() -> None:
-    """`make mail` writes it from its source."""
+@pytest.mark.parametrize("name", ["digest", "notices"])
+def test_the_templates_of_mails_are_current(name: str) -> None:
+    """`make mail` writes them from their sources."""
     mrml = pytest.importorskip("mrml")
-    source = (ROOT / "assets" / "digest.mjml").read_text(encoding="utf-8")
-    built = ROOT / "autonomy" / "templates" / "autonomy" / "digest.html"
+    source = (ROOT / "assets" / f"{name}.mjml").read_text(encoding="utf-8")
+    built = ROOT / "autonomy" / "templates" / "autonomy" / f"{name}.html"
     assert mrml.to_html(source).content + "\n" == built.read_text(encoding="utf-8")

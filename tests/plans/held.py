@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 from uuid_utils.compat import uuid7
 
 from autonomy.models import Execution, Intent
+from config.worlds.time import VirtualTime
 from ledger.clock import clock
 from ledger.scope import tenant_scope
 from perception.accounts import change_account
@@ -30,7 +31,6 @@ from tests.plans.model import (
     PlanModel,
     StepModel,
 )
-from tests.virtual import VirtualTime
 
 NAMES = count()
 

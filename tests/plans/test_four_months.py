@@ -24,6 +24,7 @@ from autonomy.policies import save_data
 from autonomy.rules.data import DEFAULT
 from autonomy.rules.switches import Scope
 from autonomy.switchboard import Wanted
+from config.worlds.time import VirtualTime, virtual_time
 from ledger.clock import clock
 from ledger.record import Actor
 from ledger.scope import tenant_scope
@@ -38,7 +39,6 @@ from plans.rules.lifecycle import MOVES, Status, StepStatus
 from tests.autonomy.conftest import swept
 from tests.autonomy.tools.peer import Integrator, bound, integrator
 from tests.plans.conftest import NOTE, Course
-from tests.virtual import VirtualTime, virtual_time
 
 pytestmark = pytest.mark.usefixtures("alone")
 

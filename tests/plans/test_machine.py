@@ -21,6 +21,7 @@ from autonomy.models import Execution, Intent
 from autonomy.perform import perform
 from autonomy.retract import retract
 from autonomy.settle import End, finish
+from config.worlds.time import virtual_time
 from ledger.clock import clock
 from ledger.record import SYSTEM
 from ledger.scope import tenant_scope
@@ -31,7 +32,6 @@ from plans.standing import to_edit
 from tests.plans.conftest import ESCALATE, NOTE, Course
 from tests.plans.held import Held
 from tests.plans.model import GOOD, LIVE, SUBMITTED, PlanModel
-from tests.virtual import virtual_time
 
 pytestmark = pytest.mark.usefixtures("alone")
 ROLES = st.sampled_from([Role.SELLER, Role.APPROVER, Role.ADMIN])

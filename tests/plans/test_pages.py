@@ -54,6 +54,23 @@ def test_a_page_of_plans_costs_the_same_however_many(
     assert len(set(costs)) == 1, costs
 
 
+def test_the_plans_of_one_account_alone(
+    course: Course, enter: Enter, other: House
+) -> None:
+    """As its page leads there; of a stranger's account nothing is said."""
+    client, account = enter(course.house, Role.APPROVER), course.another_account("Bolt")
+    course.active(NOTE)
+    course.active(NOTE, account=account)
+    page = client.get(f"/plans/?account={account.pk}").text
+    assert "Plans of Bolt alone." in page
+    assert "plan for Bolt" in page
+    assert "plan for Acme" not in page
+    assert f"account={account.pk}" in page.partition('hx-get="')[2][:200]
+    strange = enter(other, Role.ADMIN).get(f"/plans/?account={account.pk}").text
+    assert "Bolt" not in strange
+    assert "Plans of an account that you do not see alone." in strange
+
+
 def test_sellers_see_their_own_and_others_nothing(
     course: Course, enter: Enter, other: House
 ) -> None:

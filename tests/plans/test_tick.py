@@ -11,6 +11,7 @@ from autonomy.policies import save_data
 from autonomy.rules.data import DEFAULT
 from autonomy.rules.switches import Scope
 from autonomy.switchboard import Wanted, engage
+from config.worlds.time import VirtualTime, virtual_time
 from ledger.clock import clock
 from ledger.scope import tenant_scope
 from perception.members import person_acting
@@ -21,7 +22,6 @@ from plans.errors import IllegalMove, StepNotOpen
 from plans.models import Plan
 from plans.orchestrator import Ticked, tick
 from tests.plans.conftest import BRIEF, ESCALATE, NOTE, Course
-from tests.virtual import VirtualTime, virtual_time
 
 pytestmark = pytest.mark.usefixtures("alone")
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

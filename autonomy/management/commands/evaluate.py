@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from autonomy.learning import fitting, registry
+from autonomy.learning import fitting, house, registry
 from autonomy.learning.charts import page
 from autonomy.learning.evaluating import DAYS, evaluate
 from autonomy.learning.labels import labelled
@@ -21,7 +21,7 @@ from perception.tenants import find_tenant
 class Command(BaseCommand):
     help = (
         "Examples: evaluate;  evaluate --tenant demo-1 --html report.html;  "
-        "evaluate --tenant demo-1 --fit"
+        "evaluate --tenant demo-1 --fit;  evaluate --house"
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -29,6 +29,9 @@ class Command(BaseCommand):
         parser.add_argument("--days", type=int, default=DAYS, help="how far back")
         parser.add_argument("--html", metavar="FILE", help="write a page, too")
         parser.add_argument("--fit", action="store_true", help="fit a candidate first")
+        parser.add_argument(
+            "--house", action="store_true", help="fit a candidate for the house alone"
+        )
         parser.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -36,10 +39,26 @@ class Command(BaseCommand):
             raise CommandError("--days is at least 1.")
         if options["html"] and not options["tenant"]:
             raise CommandError("A page is of one tenant: name it.")
+        if options["house"]:
+            self._of_house(options)
+            return
         reports = {slug: self._of(id_, slug, options) for slug, id_ in _chosen(options)}
         if options["json"]:
             one = reports.get(options["tenant"], reports)
             self.stdout.write(json.dumps(one, indent=2))
+
+    def _of_house(self, options: dict[str, Any]) -> None:
+        """Fit what tenants share, as a candidate; or say why not."""
+        if options["tenant"]:
+            raise CommandError("Give --tenant or --house.")
+        try:
+            made = house.fit(now=timezone.now())
+        except fitting.TooFew as few:
+            raise CommandError(str(few)) from few
+        said = made.provenance
+        text = json.dumps({"version": made.version, "provenance": said}, indent=2)
+        words = f"Fitted {made.version}: {said['rows']} choices of {said['tenants']} tenants."
+        self.stdout.write(text if options["json"] else words)
 
     def _of(self, tenant: Any, slug: str, options: dict[str, Any]) -> dict[str, Any]:
         now = timezone.now()

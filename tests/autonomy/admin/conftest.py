@@ -18,25 +18,34 @@ from autonomy import (
     simulate,
     steering,
     switchboard,
+    track,
 )
 from autonomy.execute import start
+from autonomy.learning import registry as learning
+from autonomy.learning.evaluating import evaluate
+from autonomy.learning.fitting import digest_of
 from autonomy.models import (
     Activation,
     Digest,
     Execution,
     Intent,
+    Notice,
+    Ranking,
     Replay,
     Ritual,
     Run,
     Simulation,
     SloAlert,
+    Suggestion,
     Sweep,
+    Telling,
     Tool,
 )
 from autonomy.perform import perform
 from autonomy.policy import shipped
 from autonomy.replay import Wanted, rehearse
 from autonomy.rules.answers import Meaning, Said
+from autonomy.rules.ranking import FEATURES_VERSION, LOGISTIC
 from autonomy.rules.switches import Scope
 from autonomy.sweep import request as sweep
 from autonomy.tools.binding import add_tool
@@ -119,6 +128,36 @@ def morning(desk: Desk) -> Ritual:
         )
 
 
+def learned(desk: Desk, status: str = "SHADOW") -> Ranking:
+    """A model as a fit leaves it, and a report."""
+    now = timezone.now()
+    artefact = {
+        "kind": LOGISTIC,
+        "features_version": FEATURES_VERSION,
+        "intercept": 0.1,
+        "coefficients": {"type.draft_email": 2.0, "heat": -1.5, "tier.HOT": 0.4},
+        "means": {},
+        "scales": {"heat": 0.3},
+        "calibration": {"kind": "platt", "slope": 2.0, "offset": -1.0},
+    }
+    metrics = {
+        "rows": 100, "brier": 0.19, "log_loss": 0.55, "precision_gain": 0.21,
+        "lower": 0.12, "upper": 0.3, "lists": 25,
+    }  # fmt: skip
+    provenance = {
+        "from": now.isoformat(), "to": now.isoformat(), "rows": 400, "good": 150,
+        "data_digest": "sha256:" + "1" * 64, "artefact_digest": digest_of(artefact),
+        "features_version": FEATURES_VERSION, "penalty": 1.0, "seed": 0,
+        "baseline": ["heuristic"], "metrics": metrics,
+    }  # fmt: skip
+    with tenant_scope(desk.tenant):
+        evaluate(now=now)
+        made = learning.keep(artefact, provenance, now=now)
+        if status == "SHADOW":
+            learning.shadow(made.version, by=desk.admin, now=now)
+        return made
+
+
 def told(desk: Desk) -> Digest:
     """Yesterday's digest, which arrived."""
     now = timezone.now()
@@ -130,6 +169,17 @@ def told(desk: Desk) -> Digest:
             written_at=now,
             delivered_at=now,
             way="mail",
+        )
+
+
+def notice(desk: Desk) -> Telling:
+    """A notice that waits to be mailed."""
+    with tenant_scope(desk.tenant):
+        return Telling.objects.create(
+            tenant_id=desk.tenant,
+            notice=Notice.objects.order_by("id")[0],
+            member=desk.house.members[Role.SELLER],
+            due_at=timezone.now() + timedelta(days=1),
         )
 
 
@@ -172,11 +222,27 @@ def fill(desk: Desk) -> None:
     replayed(desk)
     simulated(desk)
     morning(desk)
+    learned(desk)
+    suggestion(desk)
     told(desk)
     switch = press(desk, Scope.ACTION_TYPE, "send_email", "A wrong template.")
+    notice(desk)
     with tenant_scope(desk.tenant):
         switchboard.release(switch.id, "The template is mended.", by=person_acting(by))
     press(desk, Scope.ACCOUNT, str(desk.account.id), "They asked us to wait.")
+
+
+def suggestion(desk: Desk) -> Suggestion:
+    """Wider autonomy that was earned, as a look found it."""
+    with tenant_scope(desk.tenant):
+        record = track.records(now=timezone.now())["update_account_context"]
+        return Suggestion.objects.create(
+            tenant_id=desk.tenant,
+            action_type=record.action_type,
+            status=Suggestion.Status.OPEN,
+            record={**record.stated(), "to": "AUTOPILOT"},
+            suggested_at=timezone.now(),
+        )
 
 
 def undone(desk: Desk) -> Sweep:

@@ -16,6 +16,7 @@ from autonomy.models import (
     Bundle,
     Digest,
     Effect,
+    Evaluation,
     Execution,
     Intent,
     KillSwitch,
@@ -24,13 +25,16 @@ from autonomy.models import (
     Permit,
     PolicyData,
     Profile,
+    Ranking,
     Receipt,
     Replay,
     Ritual,
     Run,
     Simulation,
     SloAlert,
+    Suggestion,
     Sweep,
+    Telling,
     Tool,
     Undo,
     Verdict,
@@ -55,12 +59,12 @@ from tests.autonomy.conftest import Desk
 MODELS = (
     Mode, OptIn, Budget, KillSwitch, Bundle, PolicyData, Profile, Simulation, Intent,
     Verdict, Execution, Permit, Receipt, Run, Replay, Approval, Tool, SloAlert,
-    Effect, Undo, Sweep, Ritual, Digest,
+    Effect, Undo, Sweep, Ritual, Ranking, Evaluation, Suggestion, Digest, Telling,
 )  # fmt: skip
 WHOLE = ("actionrow", "triggerrow", "decisionbudget", "objective")
 LISTS = (*(str(model._meta.model_name) for model in MODELS), *WHOLE)
 # For superusers, outside of every tenant.
-HOUSE_WIDE = ("job",)
+HOUSE_WIDE = ("job", "houseranking")
 # What approvers come to as well: what they decide, and the acts that are in doubt.
 DECIDED = ("approval", "execution", "undo", "sweep")
 ADDS = (
@@ -88,6 +92,10 @@ DOORS = (
     ("undo", Undo, "done"),
     ("undo", Undo, "failed"),
     ("replay", Replay, "commit"),
+    ("suggestion", Suggestion, "sign"),
+    ("suggestion", Suggestion, "decline"),
+    ("ranking", Ranking, "promote"),
+    ("ranking", Ranking, "retire"),
     ("tool", Tool, "hold"),
     ("tool", Tool, "reset"),
 )

@@ -201,7 +201,9 @@ LOOKS_AT = {
     Layer.FLOOR: {"action_type", "traits", "risk_level", "profile", "tainted"},
     Layer.REVERSAL: {"action_type", "traits"},
     Layer.MODE: {"modes", "origin"},
-    Layer.SCHEDULE: {"origin", "opted_in", "budgets", "digest_delivered"},
+    Layer.SCHEDULE: {
+        "origin", "opted_in", "budgets", "digest_delivered", "digest_missing",
+    },
     Layer.CONTACT: {
         "action_type", "traits", "contact", "opted_out", "account_reach",
         "contact_reach", "quiet",
@@ -232,6 +234,7 @@ FACTS = st.builds(
     .map(lambda mode: (ModeAt(scope="tenant", mode=mode),)),
     opted_in=st.booleans(),
     digest_delivered=MAYBE,
+    digest_missing=st.sampled_from(["", "2026-11-19"]),
     contact=st.sampled_from([None, "c"]),
     opted_out=MAYBE,
     account_reach=REACH,

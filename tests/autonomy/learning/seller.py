@@ -7,10 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from autonomy import ranking
-from autonomy.models import Choice, Intent, Outcome, Ranking
+from autonomy.models import Choice, HouseRanking, Intent, Outcome, Ranking
 from autonomy.rules.proposals import Draft
 from ledger.scope import tenant_scope
-from perception.models import Account
+from perception.models import Account, Tenant
 from tests.autonomy.conftest import Desk
 from tests.conftest import NOW
 
@@ -49,7 +49,17 @@ class Seller:
         with tenant_scope(self.desk.tenant):
             rows = Ranking.objects.filter(status="SHADOW")
             shadows = dict(rows.values_list("version", "artefact"))
-        return ranking.Standing(share=share, shadows=shadows)
+            active = Ranking.objects.filter(status="ACTIVE").first()
+            if Tenant.objects.get().shares_learning:
+                tried = HouseRanking.objects.filter(status="SHADOW")
+                for each in tried:
+                    shadows[ranking.of_house(each.version)] = each.artefact
+        return ranking.Standing(
+            version=active.version if active else "heuristic",
+            artefact=active.artefact if active else None,
+            share=share,
+            shadows=shadows,
+        )
 
     def _decided(
         self, account: UUID, at: datetime, standing: ranking.Standing

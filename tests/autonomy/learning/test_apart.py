@@ -29,7 +29,14 @@ LEARNED = {
     for name in ("learning", "Choice", "Ranking", "HouseRanking", "Suggestion")
 }
 # What is read off at a verdict must not hang on what was learned either.
-SHOWN = {"autonomy.rules.calibration", "autonomy.rules.ranking"}
+SHOWN = {
+    "autonomy.rules.calibration",
+    "autonomy.rules.earned",
+    "autonomy.rules.earning",
+    "autonomy.rules.ranking",
+    "autonomy.earning",
+    "autonomy.track",
+}
 VERDICTS = {"judge.py", "verdict.py", "guardrails.py", "modes.py", "recheck.py"}
 
 

@@ -66,6 +66,7 @@ LENIENT: Mapping[str, Any] = {
     "amount_cap": None,
     "within_hours": True,
     "budgets": (line(5, 4),),
+    "review": False,
 }
 
 # What surrounds a point of the table.
@@ -119,6 +120,7 @@ BESIDE: Mapping[str, tuple[Any, ...]] = {
     "amount": (99.5, 100.0, 100.5),
     "amount_cap": (0.0, 100.0),
     "within_hours": (False,),
+    "review": (True,),
     "budgets": (
         (), (line(5, 5),), (line(0, 0),), (line(5, 6),), (line(5, 0), line(9, 9)),
         (line(1, 1), line(9, 0)), (line(1, 0), line(9, 8)),

@@ -26,7 +26,7 @@ DECIDING: Mapping[str, str] = {
     "schedule": "schedule",
     "contact": "contact _spent _capped",
     "budget": "budget",
-    "judge": "GUARDS judge _asked",
+    "judge": "GUARDS judge _reviewed _asked",
     "verdict": "Decision Layer allow ask block lowest compose",
     "bundles": "variables is_confidence resolve _judged",
     "actions": "Risk worse",

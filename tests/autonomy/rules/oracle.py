@@ -198,6 +198,9 @@ def layers(facts: Facts) -> dict[str, tuple[str, str]]:
     for layer, ceiling, reason, holds in ROWS:
         if layer not in found and holds(facts, what):
             found[layer] = (ceiling, reason)
+    if facts.review and not found:
+        # N7: nothing else stands in the way, and chance sends it to a person.
+        found["mode"] = (ASK, "REVIEW_SAMPLE")
     return {layer: found.get(layer, (AUTO, "ALLOWED")) for layer in ORDER}
 
 

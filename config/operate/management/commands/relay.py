@@ -40,6 +40,8 @@ class Command(BaseCommand):
         "Send what is due to the workers, seal the ledger every SEAL_SECONDS, and hand "
         "waiting exports and simulations on."
     )
+    # They would load every page first; web and `migrate` make them.
+    requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--once", action="store_true", help="one round, then end")

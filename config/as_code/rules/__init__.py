@@ -1,0 +1,1 @@
+"""Pure: documents and states in, differences and words out."""
