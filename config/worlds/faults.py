@@ -22,6 +22,26 @@ class Death(BaseException):
     """The process is gone, between one statement and the next."""
 
 
+@contextmanager
+def dying_after(statements: int) -> Iterator[list[int]]:
+    """The connection is cut off before a statement; nothing after it is done. What is
+    yielded holds something once that has happened.
+    """
+    left, died = [statements], list[int]()
+
+    def cut(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        left[0] -= 1
+        if left[0] < 0:
+            raise Death
+        return execute(sql, params, many, context)
+
+    try:
+        with connection.execute_wrapper(cut):
+            yield died
+    except Death:
+        died.append(statements)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Odds:
     """How likely each fault is, whenever it could come."""
@@ -69,17 +89,8 @@ class Fate:
         if not self.strikes("killed"):
             yield
             return
-        left = [self.lot.randint(1, SOON)]
-
-        def cut(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-            left[0] -= 1
-            if left[0] < 0:
-                raise Death
-            return execute(sql, params, many, context)
-
-        try:
-            with connection.execute_wrapper(cut):
-                yield
-        except Death:
+        with dying_after(self.lot.randint(1, SOON)) as died:
+            yield
+        if died:
             # What it held open ends with its connection.
             connection.close()

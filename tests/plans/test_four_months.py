@@ -8,13 +8,12 @@ and looks at it die in the middle. By a seed, which is printed.
 import os
 import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import connection
 
 from autonomy import switchboard
 from autonomy.asking import WAITING
@@ -24,6 +23,7 @@ from autonomy.policies import save_data
 from autonomy.rules.data import DEFAULT
 from autonomy.rules.switches import Scope
 from autonomy.switchboard import Wanted
+from config.worlds.faults import dying_after
 from config.worlds.time import VirtualTime, virtual_time
 from ledger.clock import clock
 from ledger.record import Actor
@@ -48,10 +48,6 @@ MONDAY, TEN = 0, 10
 HOURS = {"days": [0, 1, 2, 3, 4], "start": "09:00", "end": "17:00"}
 SEED = 20261121
 BY = Actor(type="system", id="the story")
-
-
-class Death(BaseException):
-    """The process is gone, between one statement and the next."""
 
 
 class Story:
@@ -212,7 +208,7 @@ class Story:
     def _tick(self) -> None:
         """One that may die at any statement, and one that finds what is left."""
         if self.fate.random() < 0.4:
-            with _dying_after(self.fate.randrange(1, 25)) as died:
+            with dying_after(self.fate.randrange(1, 25)) as died:
                 orchestrator.tick(now=self.time.now())
             self.deaths += len(died)
         orchestrator.tick(now=self.time.now())
@@ -241,24 +237,6 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "escalate_support_risk": {"reason": "Two critical tickets are open."},
     "send_follow_up_email": {"subject": "Your renewal", "body": "Shall we talk?"},
 }
-
-
-@contextmanager
-def _dying_after(statements: int) -> Iterator[list[int]]:
-    """The connection is cut off before a statement; nothing after it is done."""
-    left, died = [statements], []
-
-    def cut(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        left[0] -= 1
-        if left[0] < 0:
-            raise Death
-        return execute(sql, params, many, context)
-
-    try:
-        with connection.execute_wrapper(cut):
-            yield died
-    except Death:
-        died.append(statements)
 
 
 def _delivered(member: Membership, day: date, at: datetime) -> None:
