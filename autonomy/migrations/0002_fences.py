@@ -119,7 +119,9 @@ DECLARE
     which uuid;
 BEGIN
     UPDATE autonomy_receipt SET returned_at = clock_timestamp()
-    WHERE tenant_id = of_tenant AND intent_id = of_intent AND returned_at IS NULL
+    -- What a start used up stays used.
+    WHERE tenant_id = of_tenant AND intent_id = of_intent
+      AND returned_at IS NULL AND used_at IS NULL
     RETURNING id, uses INTO which, taken;
     IF which IS NOT NULL THEN
         PERFORM 1 FROM autonomy_budgetuse WHERE id = ANY (taken)

@@ -59,6 +59,9 @@ BEGIN
 END $$;
 """
 
+# Past what somebody holds: whoever calls many off holds them newest first. What was sent
+# and stayed without any answer counts as tried once: from then on, each claim is counted
+# before it begins.
 DUE_INTENTS = """
 CREATE FUNCTION autonomy_send_intents(
     tenants uuid[], each integer, again_s double precision
@@ -67,20 +70,25 @@ DECLARE
     at timestamptz := clock_timestamp();
 BEGIN
     RETURN QUERY
-    UPDATE autonomy_intent AS u SET dispatched_at = at
-    FROM (SELECT r.id, r.tenant_id FROM unnest(tenants) AS t(id), LATERAL (
+    UPDATE autonomy_intent AS u SET dispatched_at = at,
+        attempts = CASE WHEN u.status = 'APPROVED' AND u.dispatched_at IS NOT NULL
+                   THEN greatest(u.attempts, 1) ELSE u.attempts END
+    FROM (SELECT f.id, f.tenant_id
+          FROM unnest(tenants) AS t(id), LATERAL (
               SELECT w.id, w.tenant_id, w.lease_until, w.dispatched_at
               FROM autonomy_intent w
               WHERE w.tenant_id = t.id AND w.due_at <= at
                 AND w.status IN ('APPROVED', 'EXECUTING')
-              ORDER BY w.due_at LIMIT each) r
+              ORDER BY w.due_at LIMIT each) r, autonomy_intent f
           WHERE (r.lease_until IS NULL OR r.lease_until < at)
             AND (r.dispatched_at IS NULL
-                 OR r.dispatched_at < at - make_interval(secs => again_s))) due
-    WHERE u.tenant_id = due.tenant_id AND u.id = due.id
-      AND (u.lease_until IS NULL OR u.lease_until < at)
-      AND (u.dispatched_at IS NULL
-           OR u.dispatched_at < at - make_interval(secs => again_s))
+                 OR r.dispatched_at < at - make_interval(secs => again_s))
+            AND f.tenant_id = r.tenant_id AND f.id = r.id AND f.due_at <= at
+            AND (f.lease_until IS NULL OR f.lease_until < at)
+            AND (f.dispatched_at IS NULL
+                 OR f.dispatched_at < at - make_interval(secs => again_s))
+          FOR NO KEY UPDATE OF f SKIP LOCKED) free
+    WHERE u.tenant_id = free.tenant_id AND u.id = free.id
     RETURNING u.id, u.tenant_id;
 END $$;
 """

@@ -155,7 +155,7 @@ FROM plans_plan;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("plans", "0001_initial"), ("autonomy", "0016_house_rankings")]
+    dependencies = [("plans", "0001_initial"), ("autonomy", "0014_house_rankings")]
 
     operations = [
         *[

@@ -33,7 +33,7 @@ TABLES = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("autonomy", "0010_courses")]
+    dependencies = [("autonomy", "0008_courses")]
 
     operations = [
         *[

@@ -34,7 +34,7 @@ DROP FUNCTION autonomy_ranking_stays;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("autonomy", "0012_goals"), ("perception", "0007_news")]
+    dependencies = [("autonomy", "0010_goals"), ("perception", "0007_news")]
 
     operations = [
         # Acts that went out to people, by when they ended: what waits for an answer.

@@ -32,7 +32,7 @@ DROP FUNCTION autonomy_houseranking_stays;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("autonomy", "0015_earning"), ("perception", "0007_news")]
+    dependencies = [("autonomy", "0013_earning"), ("perception", "0007_news")]
 
     operations = [
         migrations.RunSQL(FROZEN, FREE),

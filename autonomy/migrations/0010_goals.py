@@ -31,7 +31,7 @@ DROP FUNCTION autonomy_goal_ends;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("autonomy", "0011_learning_fences")]
+    dependencies = [("autonomy", "0009_learning_fences")]
 
     operations = [
         migrations.RunSQL(ENDS, ENDLESS),

@@ -47,6 +47,13 @@ RETURN jsonb_build_object(
             ORDER BY id DESC LIMIT recent) r),
   'open_approvals', (SELECT count(*) FROM autonomy_approval
       WHERE tenant_id = of_tenant AND account_id = of_account AND status = 'PENDING'),
+  'plans', (SELECT coalesce(jsonb_agg(jsonb_build_object(
+        'id', p.plan_id, 'plan_type', p.plan_type, 'status', p.status,
+        'objective', p.objective, 'expires_at', p.expires_at)
+        ORDER BY p.plan_id DESC), '[]')
+      FROM (SELECT * FROM autonomy_course
+            WHERE tenant_id = of_tenant AND account_id = of_account
+            ORDER BY plan_id DESC LIMIT recent) p),
   'known', (SELECT coalesce(jsonb_agg(jsonb_build_array(k.field, k.value)
         ORDER BY k.updated_at DESC, k.field), '[]')
       FROM (SELECT * FROM autonomy_contextfield
@@ -59,7 +66,7 @@ END $$;
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("autonomy", "0005_giving_up"),
+        ("autonomy", "0004_spine_functions"),
         ("perception", "0003_signal_fences"),
     ]
 

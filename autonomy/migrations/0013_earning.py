@@ -6,7 +6,7 @@ from ledger.fences import within_tenant
 
 
 class Migration(migrations.Migration):
-    dependencies = [("autonomy", "0014_notices"), ("perception", "0007_news")]
+    dependencies = [("autonomy", "0012_notices"), ("perception", "0007_news")]
 
     operations = [
         within_tenant("autonomy_suggestion", "first_by_id", "perception_membership"),

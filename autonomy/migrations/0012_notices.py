@@ -16,7 +16,7 @@ REFERENCES = {
 
 
 class Migration(migrations.Migration):
-    dependencies = [("autonomy", "0013_rankings"), ("perception", "0007_news")]
+    dependencies = [("autonomy", "0011_rankings"), ("perception", "0007_news")]
 
     operations = [
         *[

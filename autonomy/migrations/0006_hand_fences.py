@@ -55,7 +55,7 @@ END $$;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("autonomy", "0006_frozen_context"), ("perception", "0006_reviews")]
+    dependencies = [("autonomy", "0005_frozen_context"), ("perception", "0006_reviews")]
 
     operations = [
         *[
