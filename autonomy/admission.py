@@ -13,6 +13,7 @@ from autonomy.rules.runs import GateResult, RunStatus, Stage
 from autonomy.rules.triggers import SHIPPED, Pace, Trigger, Windows, fire, within_hour
 from autonomy.rules.worth import worth
 from autonomy.runs import Held
+from ledger import spans
 from ledger.record import Fact
 from ledger.rules.kinds import Kind
 
@@ -53,14 +54,15 @@ def trigger(held: Held) -> Stage | None:
         closed=row["closed"],
     )
     fired = fire(windows, pace, now=at)
+    spans.note(result=fired.reason)
     data = {"trigger": held.trigger, "reason": fired.reason}
     if not fired.fires:
         said = {**data, "explanation": fired.explanation}
-        runs.move(
+        runs.go_on(
             held,
             RunStatus.SKIPPED,
             Stage.TRIGGER,
-            after=_stated(held, Kind.TRIGGER_HELD, said, at),
+            _stated(held, Kind.TRIGGER_HELD, said, at),
             gate_reason=fired.reason,
             gate_explanation=fired.explanation,
         )
@@ -69,7 +71,7 @@ def trigger(held: Held) -> Stage | None:
     named = [held.tenant, held.account, held.trigger]
     writes = _stated(held, Kind.TRIGGER_FIRED, data, at)
     writes.add(_FIRED, [at, moments, *named])
-    runs.move(held, RunStatus.TRIGGERED, Stage.GATE, after=writes)
+    runs.go_on(held, RunStatus.TRIGGERED, Stage.GATE, writes)
     return Stage.GATE
 
 
@@ -81,6 +83,7 @@ def gate(held: Held) -> Stage | None:
     if verdict.result is GateResult.ALLOW and not _admitted(held, row, at):
         # Whatever was read: somebody else had the last one, so that none is left.
         verdict = judge_cost(replace(_facts(held, row), runs_left=0), now=at)
+    spans.note(result=verdict.result.value, reason=verdict.reason)
     return _follow(held, verdict, _stated(held, Kind.GATE_JUDGED, _said(verdict), at))
 
 
@@ -93,22 +96,22 @@ def _follow(held: Held, verdict: GateVerdict, writes: Writes) -> Stage | None:
     }
     match verdict.result:
         case GateResult.ALLOW:
-            runs.move(held, RunStatus.TRIGGERED, Stage.DECIDE, after=writes, **said)
+            runs.go_on(held, RunStatus.TRIGGERED, Stage.DECIDE, writes, **said)
             return Stage.DECIDE
         case GateResult.DEFER:
             count = held.deferred + (1 if verdict.counts else 0)
             until = verdict.until
-            runs.move(
+            runs.go_on(
                 held,
                 RunStatus.DEFERRED,
                 Stage.GATE,
-                after=writes,
+                writes,
                 due_at=until,
                 deferred=count,
                 **said,
             )
         case GateResult.SKIP:
-            runs.move(held, RunStatus.SKIPPED, Stage.GATE, after=writes, **said)
+            runs.go_on(held, RunStatus.SKIPPED, Stage.GATE, writes, **said)
     return None
 
 

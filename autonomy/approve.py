@@ -12,10 +12,12 @@ from autonomy.models import Intent, Verdict
 from autonomy.policies import policy_of
 from autonomy.rows import Writes
 from autonomy.rules import verdict as verdicts
+from autonomy.rules.catalogue import CORE
 from autonomy.rules.judge import judge
 from autonomy.rules.modes import resolve
 from autonomy.rules.verdict import Decision
 from autonomy.subjects import subjects_of
+from ledger import spans
 from ledger.record import Actor, Fact, record_all
 from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant
@@ -40,12 +42,25 @@ def approve(intent: Intent, *, is_first: bool = True) -> Judged:
         if judged.verdict.decision is not Decision.AUTO_EXECUTE:
             break
         if _let_run(intent, judged, is_first=is_first):
-            return judged
+            return _told(intent, judged)
         # Somebody was faster: what they left is what counts now.
         judged = look(question)
     else:
         judged = _exhausted(judged)
     _hold(intent, judged, is_first=is_first)
+    return _told(intent, judged)
+
+
+def _told(intent: Intent, judged: Judged) -> Judged:
+    found = judged.verdict
+    spans.happened(
+        "judged",
+        intent=intent.id,
+        verdict=found.decision.value,
+        reason=found.reason,
+        # Types of the house's catalogue only: a tenant's own are its words.
+        action=intent.action_type if intent.action_type in CORE else None,
+    )
     return judged
 
 
@@ -104,7 +119,7 @@ def _move(
     if status != Intent.Status.APPROVED:
         intent.dispatched_at = None
     moved = ("status", "updated_at", "judged_at", "due_at", "dispatched_at")
-    writes.update(intent, *moved).send()
+    writes.update(intent, *moved).ride()
 
 
 def look(question: Question) -> Judged:

@@ -128,21 +128,37 @@ def named(effects: Iterable[Effect]) -> list[dict[str, Any]]:
     What was quoted of somebody who was erased since is not shown any more.
     """
     held = [each.data for each in effects]
-    lines = [line for data in held for line in data.get("lines", ())]
+    lines = _lines(held)
     people = Contact.objects.filter(
         tenant_id=current_tenant(),
         pk__in=_cited(lines, "contact"),
         erased_at__isnull=True,
     )
     names = {str(id_): name for id_, name in people.values_list("id", "name")}
+    gone = _gone(lines)
+    return [_shown(data, names, gone) for data in held]
+
+
+def unquoted(effects: Iterable[Effect]) -> list[dict[str, Any]]:
+    """Kept briefs, without what was quoted of interactions that have no words any more."""
+    held = [each.data for each in effects]
+    gone = _gone(_lines(held))
+    return [_shown(data, {}, gone) for data in held]
+
+
+def _lines(held: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [line for data in held for line in data.get("lines", ())]
+
+
+def _gone(lines: Iterable[Mapping[str, Any]]) -> set[str]:
+    """The interactions that lines quote and that were silenced since."""
     silent = Interaction.objects.filter(
         tenant_id=current_tenant(),
         pk__in=_cited((each for each in lines if "“" in each["text"]), "interaction"),
         subject="",
         text="",
     )
-    gone = {str(id_) for id_ in silent.values_list("id", flat=True)}
-    return [_shown(data, names, gone) for data in held]
+    return {str(id_) for id_ in silent.values_list("id", flat=True)}
 
 
 def _shown(

@@ -12,6 +12,7 @@ from autonomy.tools import outside
 from autonomy.tools.base import ABSENT, Act, Image, Job
 from autonomy.tools.outside import Called
 from autonomy.tools.reaching import Way
+from ledger import spans
 from ledger.clock import clock
 from ledger.scope import tenant_scope
 
@@ -37,6 +38,13 @@ class Claim:
 
 def carried_out(claim: Claim, tenant: UUID) -> Called | None:
     """Look, where the tool can, record what was seen, then act; None: it was lost."""
+    with spans.span("call", tool=claim.way.hand.key or "tool", intent=claim.intent.id):
+        called = _carried_out(claim, tenant)
+        outside.tell(called)
+    return called
+
+
+def _carried_out(claim: Claim, tenant: UUID) -> Called | None:
     hand, job, execution = claim.way.hand, claim.job, claim.execution
     wire = outside.wire_for(job, claim.way.timeout)
     if not hand.sees:

@@ -21,7 +21,6 @@ from autonomy.rules.snapshots import (
 from ledger.scope import current_tenant
 from perception.heat import heat_of
 from perception.models import Account
-from perception.summaries import lately
 
 Row = dict[str, Any]
 
@@ -73,7 +72,7 @@ def frozen_context(
         "open_approvals": found["open_approvals"],
         "known": fit(scrub(dict(found["known"]), names), KNOWN),
         "plans": fit_all([_plan(each, names) for each in found["plans"]], PLANS),
-        "summaries": fit_all(lately(account.id), TOLD),
+        "summaries": fit_all(found["summaries"], TOLD),
         "more": fit(scrub(more or {}, names), MORE),
         "signals": signals,
     }

@@ -24,6 +24,7 @@ from autonomy.rules.runs import GateResult, RunStatus, Stage
 from autonomy.runs import Held
 from autonomy.synthesizers.base import Answer, Asked, NoAnswer, Synthesizer, choose
 from autonomy.synthesizers.rules import Rules
+from ledger import spans
 from ledger.clock import clock
 from ledger.errors import Unstatable
 from ledger.rules.canonical import check
@@ -117,7 +118,9 @@ def ask(asked: Asked, chosen: Synthesizer, *, timeout: float) -> Said:
     No transaction is open meanwhile, as this may take its time.
     """
     try:
-        answer = chosen.propose(asked, timeout=timeout)
+        with spans.span("ask", synthesizer=chosen.name, run=asked.run_id):
+            answer = chosen.propose(asked, timeout=timeout)
+            spans.note(count=len(answer.drafts), tokens=answer.tokens)
     except NoAnswer as none:
         return fall_back(
             asked,

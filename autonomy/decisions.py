@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F
 
-from autonomy import asking, deciding, notices, permits, replaying
+from autonomy import asking, deciding, notices, permits, replaying, traces
 from autonomy.approve import Judged, look, question_about
 from autonomy.approve import approve as judge_again
 from autonomy.errors import (
@@ -26,6 +26,7 @@ from autonomy.propose import check_parameters, known_type
 from autonomy.rules.approvals import is_mixed, risk_of
 from autonomy.rules.recheck import objections
 from autonomy.rules.verdict import Decision, Judgement, Layer
+from ledger import spans
 from ledger.record import SYSTEM, Fact, Secret, record_all
 from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant
@@ -84,6 +85,7 @@ def approve(id_: UUID, *, by: Caller, payload_hash: str | None = None) -> Decide
     data = {"payload_hash": asked.payload_hash, **deciding.took(asked, at)}
     approved = deciding.fact(Kind.APPROVAL_APPROVED, asked, by, data)
     record_all([approved, permits.minted(permit)], now=at)
+    _told(asked, Status.APPROVED)
     return Decided(approval=asked)
 
 
@@ -102,6 +104,7 @@ def reject(id_: UUID, cause: str, *, by: Caller, note: str = "") -> Decided:
         *replaying.came_to_nothing(asked.intent.replay_id, REFUSED, at=at),
     ]
     record_all(stated, now=at)
+    _told(asked, Status.REJECTED, cause=cause)
     return Decided(approval=asked)
 
 
@@ -133,6 +136,7 @@ def edit(id_: UUID, parameters: Mapping[str, Any], *, by: Caller) -> Decided:
         deciding.outcome(asked, "IDEA_EDITED", "", at),
     ]
     record_all(stated, now=at)
+    _told(asked, Status.WITHDRAWN, cause="edited")
     _insist_on_running(judge_again(intent, is_first=False))
     Approval.objects.filter(
         tenant_id=current_tenant(), intent=intent, status=Status.PENDING
@@ -187,6 +191,15 @@ def decide_all(
             if done.refusal is not None:
                 refused.append((id_, done.refusal))
     return Bulk(decided=len(wanted) - len(refused), refused=refused)
+
+
+def _told(asked: Approval, status: Approval.Status, cause: str = "") -> None:
+    """How long a question waited, in the trace of what led to it."""
+    of = traces.of_intent(asked.intent_id, asked.tenant_id)
+    intent, said = asked.intent_id, status.value
+    spans.lasted(
+        "question", of, asked.asked_at, intent=intent, decision=said, cause=cause
+    )
 
 
 def _kinds(ids: Sequence[UUID], by: Caller) -> list[tuple[str, str]]:

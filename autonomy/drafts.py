@@ -109,7 +109,7 @@ def keep(run: Started, settled: Settled, *, now: datetime) -> list[Intent]:
             Fact(kind=Kind.PROPOSAL_REFUSED, by=by, subjects=subjects, data=said)
         )
     ranked = choices(settled.ranked, intents, run=run.id, now=now)
-    Writes().insert(*intents).insert(*ranked).state(facts, now=now).send()
+    Writes().insert(*intents).insert(*ranked).state(facts, now=now).ride()
     return intents
 
 

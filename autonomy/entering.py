@@ -6,10 +6,11 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection
 
+from autonomy.rows import Writes
 from autonomy.rules.runs import RunStatus, Stage
 from autonomy.rules.triggers import OF_SIGNAL, trigger_of
 from autonomy.waking import wake as wake
-from ledger.scope import current_tenant, system_scope, tenant_scope
+from ledger.scope import current_tenant, tenant_scope
 from perception.errors import TooBusy
 from perception.rules.signals import MAX_CHAIN, SILENT
 
@@ -82,12 +83,9 @@ def enter_these(signals: Collection[UUID]) -> int:
     return _enter(limit=len(signals), ids=sorted({str(id_) for id_ in signals}))
 
 
-def enter_waiting() -> int:
-    """Enter what waits, tenant by tenant; return the runs made."""
-    with system_scope("enter signals"), connection.cursor() as cursor:
-        cursor.execute(_TENANTS)
-        tenants = [row[0] for row in cursor.fetchall()]
-    return sum(enter(tenant) for tenant in tenants)
+def waiting_tenants() -> list[UUID]:
+    """The tenants whose signals wait; asked in the system scope."""
+    return [tenant for (tenant,) in Writes().ask(_TENANTS, [])]
 
 
 def insist_on_room() -> None:

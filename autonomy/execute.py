@@ -312,4 +312,4 @@ def _move(
     intent: Intent, status: Intent.Status, answer: Answer, writes: Writes
 ) -> None:
     intent.status, intent.updated_at = status, answer.at
-    writes.update(intent, "status", "updated_at").send()
+    writes.update(intent, "status", "updated_at").ride()

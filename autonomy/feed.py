@@ -2,8 +2,6 @@
 
 from datetime import datetime
 from functools import singledispatch
-from heapq import merge
-from operator import attrgetter
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
@@ -21,6 +19,7 @@ from django.db.models import (
 from django.db.models.functions import Cast, Coalesce, Greatest, Least
 
 from autonomy import asking, ranking
+from autonomy.lists import UNSHOWN, Merged, Ran
 from autonomy.models import Approval, Execution, Intent, Run
 from autonomy.rules.actions import Reversal
 from autonomy.rules.approvals import APPROVERS, Standing, hindrance
@@ -41,8 +40,6 @@ BLANK: Item = dict.fromkeys(
 )  # fmt: skip
 # What a question is shown with; whoever wants an act gone through again is its author.
 BESIDE = ("intent__replay", "account", "verdict", "tenant")
-# Heavy, and shown nowhere in a list.
-UNSHOWN = ("verdict__facts", "verdict__layers")
 
 # Sure and warm first, later proposals of a run behind; what nobody answered before all.
 # How sure: as the place stands for, so that no run's own order is turned.
@@ -57,32 +54,6 @@ _PRESSING = Case(
     default=Value(0),
     output_field=IntegerField(),
 )
-
-
-class Merged:
-    """Rows of several kinds as one list in the order of their ids, which is time's."""
-
-    def __init__(self, *parts: QuerySet[Any], newest_first: bool = True) -> None:
-        self._parts, self._newest_first = parts, newest_first
-
-    def order_by(self, *fields: str) -> "Merged":
-        return Merged(
-            *(part.order_by(*fields) for part in self._parts),
-            newest_first=fields[0].startswith("-"),
-        )
-
-    def filter(self, **bounds: Any) -> "Merged":
-        return Merged(
-            *(part.filter(**bounds) for part in self._parts),
-            newest_first=self._newest_first,
-        )
-
-    def __getitem__(self, wanted: slice) -> list[Any]:
-        """As many of each as the page could need, then the page."""
-        found = [list(part[: wanted.stop]) for part in self._parts]
-        return list(merge(*found, key=attrgetter("id"), reverse=self._newest_first))[
-            wanted
-        ]
 
 
 def next_for(caller: Caller, *, now: datetime) -> QuerySet[Approval]:
@@ -171,28 +142,57 @@ def _(row: Approval, caller: Caller) -> Item:
 
 @item.register
 def _(row: Execution, caller: Caller) -> Item:
+    intent, verdict = row.intent, row.permit.verdict
+    return item(
+        Ran(
+            id=row.id,
+            intent=row.intent_id,
+            account=row.account_id,
+            account_name=row.account.name,
+            run=intent.run_id,
+            action_type=row.action_type,
+            parameters=intent.parameters,
+            status=row.status,
+            confidence=intent.confidence,
+            risk_level=intent.risk_level,
+            rationale=intent.rationale,
+            auto_executed=row.auto_executed,
+            approval_source=row.approval_source,
+            explanation=verdict.explanation,
+            would_be_automatic_if=verdict.would_be_automatic_if,
+            reversal=getattr(row, "reversal", None),
+            error=row.error,
+            started_at=row.started_at,
+            finished_at=row.finished_at,
+            called_at=row.called_at,
+        ),
+        caller,
+    )
+
+
+@item.register
+def _(row: Ran, caller: Caller) -> Item:
     in_doubt = row.status == Execution.Status.IN_DOUBT
-    verdict = row.permit.verdict
     return {
         **BLANK,
         "kind": "doubt" if in_doubt else "execution",
         "id": row.id,
-        "intent": row.intent_id,
+        "intent": row.intent,
         "execution": row.id,
-        "account": row.account_id,
-        "account_name": row.account.name,
-        "run": row.intent.run_id,
+        "account": row.account,
+        "account_name": row.account_name,
+        "run": row.run,
         "action_type": row.action_type,
-        "parameters": row.intent.parameters,
+        "parameters": row.parameters,
         "status": row.status,
-        "confidence": row.intent.confidence,
-        "risk_level": row.intent.risk_level,
-        "rationale": row.intent.rationale,
+        "confidence": row.confidence,
+        "risk_level": row.risk_level,
+        "rationale": row.rationale,
         "auto_executed": row.auto_executed,
         "approval_source": row.approval_source,
         **_undo_of(row),
-        "why": row.error if in_doubt and row.error else verdict.explanation,
-        "would_be_automatic_if": verdict.would_be_automatic_if,
+        "why": row.error if in_doubt and row.error else row.explanation,
+        "would_be_automatic_if": row.would_be_automatic_if,
         "at": row.started_at,
         "finished_at": row.finished_at,
     }
@@ -291,10 +291,7 @@ def _executions(caller: Caller) -> QuerySet[Execution]:
     rows = Execution.objects.filter(tenant_id=caller.tenant)
     if not sees_all_accounts(caller.role):
         rows = rows.filter(account_id__in=visible_to(caller).values("id"))
-    related = rows.select_related("intent", "account", "permit__verdict")
-    return related.defer(*(f"permit__{name}" for name in UNSHOWN)).annotate(
-        reversal=F("permit__verdict__facts__traits__reversal")
-    )
+    return rows
 
 
 def _can_decide(row: Approval, caller: Caller) -> bool:
@@ -308,7 +305,7 @@ def _can_decide(row: Approval, caller: Caller) -> bool:
     return hindrance(row.requires_role, standing, four_eyes=four_eyes) is None
 
 
-def _undo_of(row: Any) -> Item:
+def _undo_of(row: Ran) -> Item:
     """Whether what it did can be put back as it was, and until when."""
     if row.status != Execution.Status.SUCCEEDED:
         return {"undo_possible": False}

@@ -16,7 +16,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import Error, connection
 
-from autonomy import giving_up, leases, service, switchboard
+from autonomy import giving_up, leases, service, switchboard, traces
 from autonomy.carry import Claim, carried_out
 from autonomy.execute import asked, claimed, start_on
 from autonomy.models import Execution, Intent, Tool
@@ -29,6 +29,7 @@ from autonomy.tools import internal
 from autonomy.tools.base import Act
 from autonomy.tools.outside import Called
 from autonomy.tools.reaching import Way, job_for, way_of
+from ledger import spans
 from ledger.clock import clock
 from ledger.scope import current_tenant, tenant_scope
 from perception import guards
@@ -71,6 +72,14 @@ def perform(
         lease=settings.LEASE_SECONDS if lease is None else lease,
         most=settings.MAX_ATTEMPTS if most is None else most,
     )
+    of, ids = traces.of_intent(intent, tenant), {"tenant": tenant, "intent": intent}
+    with spans.span("execute", of, stage="EXECUTE", **ids):
+        stands = _performed(intent, limits, tenant)
+        spans.note(outcome=stands)
+    return stands
+
+
+def _performed(intent: UUID, limits: Limits, tenant: UUID) -> str:
     since = monotonic()
     try:
         with tenant_scope(tenant):

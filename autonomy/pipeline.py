@@ -9,20 +9,18 @@ from collections.abc import Callable
 from uuid import UUID
 
 import structlog
-from django.conf import settings
 from django.db import Error, connection
 
-from autonomy import admission, decide, runs
+from autonomy import admission, decide, runs, traces
 from autonomy.approve import approve
 from autonomy.models import Intent
 from autonomy.perform import perform
 from autonomy.rows import Writes
 from autonomy.rules.runs import RunStatus, Stage
-from autonomy.runs import Held
+from autonomy.runs import Held, May
 from ledger.scope import glance, tenant_scope
 
 logger = structlog.get_logger("autonomy.pipeline")
-May = Callable[[Stage], bool]
 
 _UNJUDGED = """
 t.tenant_id = %s AND t.run_id = %s AND t.judged_at IS NULL ORDER BY t.rank FOR UPDATE
@@ -35,17 +33,22 @@ WHERE tenant_id = %s AND run_id = %s AND status = 'APPROVED' ORDER BY rank
 
 def walk(run: UUID, stage: Stage, *, tenant: UUID, may: May) -> None:
     """Take a run from a stage on, as far as nothing waits and this worker may go."""
-    held = runs.claim(run, stage, tenant=tenant)
+    held = runs.claim(run, stage, tenant=tenant, may=may)
     following: Stage | None = stage if held else None
     while held is not None and following is not None:
-        try:
-            following = STAGES[following](held)
-        except Exception as error:
-            _failed(held, error)
-            raise
+        with traces.stage(following, held):
+            following = _step(following, held)
         if following is not None and not may(following):
-            _hand_over(held, following)
+            # It was let go with the stage, for somebody else to go on.
             following = None
+
+
+def _step(stage: Stage, held: Held) -> Stage | None:
+    try:
+        return STAGES[stage](held)
+    except Exception as error:
+        _failed(held, error)
+        raise
 
 
 def act(intent: UUID, *, tenant: UUID) -> None:
@@ -85,10 +88,9 @@ def _approve(held: Held) -> Stage | None:
             is_last = len(unjudged) < 2
             if is_last:
                 # Before the budget, as others wait for its rows from then on.
-                runs.move(held, RunStatus.DONE, Stage.EXECUTE)
+                runs.go_on(held, RunStatus.DONE, Stage.EXECUTE, Writes())
             if unjudged:
-                # Whoever walks does it next; nobody else need be sent.
-                unjudged[0].dispatched_at = held.at
+                unjudged[0].dispatched_at = runs.sent_at(held, Stage.EXECUTE)
                 approve(unjudged[0])
     return Stage.EXECUTE
 
@@ -96,22 +98,6 @@ def _approve(held: Held) -> Stage | None:
 def _execute(held: Held) -> Stage | None:
     act_on_run(held.id, tenant=held.tenant)
     return None
-
-
-def _hand_over(held: Held, following: Stage) -> None:
-    """Let somebody else go on. The rest of a literal chain is on its way already; what
-    follows a stride, the relay sends.
-    """
-    with tenant_scope(held.tenant):
-        if settings.SPINE_STRIDE is not None:
-            runs.let_go(held, sent_at=held.at)
-            return
-        runs.let_go(held)
-        if following is Stage.EXECUTE:
-            approved = Intent.objects.filter(
-                tenant_id=held.tenant, run_id=held.id, status=Intent.Status.APPROVED
-            )
-            approved.update(dispatched_at=None)
 
 
 def _unjudged(held: Held) -> list[Intent]:

@@ -22,6 +22,7 @@ from autonomy.permits import digest
 from autonomy.rows import Writes
 from autonomy.rules.actions import ActionType, normalise
 from autonomy.subjects import subjects_of
+from ledger import spans
 from ledger.record import Actor, Fact, Secret, record
 from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant
@@ -93,11 +94,25 @@ def propose(
     if not Writes().insert(intent, unless_there=for_step is not None).send():
         raise AlreadySubmitted
     record(proposed(intent, by), now=now)
-    approve(intent)
+    _judged(intent)
     if for_step is not None:
         intent.heard = str(intent.status)
         Writes().update(intent, "heard").send()
     return intent
+
+
+def _judged(intent: Intent) -> None:
+    """No signal led here: the intent's own id names the trace."""
+    named = {
+        "tenant": intent.tenant_id,
+        "account": intent.account_id,
+        "intent": intent.id,
+        "plan": intent.plan_id,
+        "step": intent.step_id,
+    }
+    spans.begun("intent", intent.id, **named)
+    with spans.span("approve", intent.id, stage="APPROVE", **named):
+        approve(intent)
 
 
 def _drawn_up(given: Mapping[str, Any], account: Account, **more: Any) -> Intent:

@@ -6,8 +6,12 @@ from uuid import UUID
 import orjson
 
 from autonomy.rows import Writes
+from perception.summaries import LATELY
 
-_KNOWN = "SELECT autonomy_context(%s, %s, %s, %s, %s, %s, %s)::text"
+_KNOWN = f"""
+SELECT (autonomy_context(%s, %s, %s, %s, %s, %s, %s)
+        || jsonb_build_object('summaries', ({LATELY})))::text
+"""
 _READ = """
 SELECT (autonomy_read(%s, %s, %s, %s, %s, %s, %s) || jsonb_build_object('holds',
     (SELECT coalesce(jsonb_object_agg(c.acts_as, c.config->'hold_s'), '{}')
@@ -39,6 +43,7 @@ def read_known(
     *, tenant: UUID, account: UUID, signal: UUID | None, most: tuple[int, int, int, int]
 ) -> dict[str, Any]:
     """What a frozen context is made of; `most`: people, signals, what was lately, fields."""
-    found = Writes().ask(_KNOWN, [tenant, account, signal, *most])
+    named = [tenant, account, signal, *most]
+    found = Writes().ask(_KNOWN, [*named, tenant, account, tenant, account])
     row: dict[str, Any] = orjson.loads(found[0][0])
     return row

@@ -3,15 +3,15 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
 
-from autonomy.entering import enter_waiting
+from autonomy.entering import enter, waiting_tenants
+from autonomy.rows import Writes
 from autonomy.rules.flow import Seen, room_after
 from autonomy.rules.runs import Stage
+from ledger.riding import ride
 from ledger.scope import system_scope
 
 # A later version's stages are for its own relay to send.
@@ -27,15 +27,15 @@ _SEEN = """
 SELECT count(*) FILTER (WHERE waits),
        coalesce(extract(epoch FROM clock_timestamp() - percentile_disc(0.5)
            WITHIN GROUP (ORDER BY dispatched_at) FILTER (WHERE waits)), 0),
-       coalesce(bool_or(place >= %(each)s), false)
-FROM unnest(%(tenants)s::uuid[]) AS t(id), LATERAL (
+       coalesce(bool_or(place >= %s), false)
+FROM unnest(%s::uuid[]) AS t(id), LATERAL (
     (SELECT dispatched_at, row_number() OVER (ORDER BY due_at) AS place,
             dispatched_at IS NOT NULL
             AND (lease_until IS NULL OR lease_until < clock_timestamp()) AS waits
      FROM autonomy_run
      WHERE tenant_id = t.id AND due_at <= clock_timestamp()
        AND status IN ('RECEIVED', 'TRIGGERED', 'DEFERRED', 'DECIDED')
-     ORDER BY due_at LIMIT %(each)s)
+     ORDER BY due_at LIMIT %s)
     UNION ALL
     (SELECT dispatched_at, row_number() OVER (ORDER BY due_at) AS place,
             dispatched_at IS NOT NULL
@@ -43,7 +43,7 @@ FROM unnest(%(tenants)s::uuid[]) AS t(id), LATERAL (
      FROM autonomy_intent
      WHERE tenant_id = t.id AND due_at <= clock_timestamp()
        AND status IN ('APPROVED', 'EXECUTING')
-     ORDER BY due_at LIMIT %(each)s)) AS w
+     ORDER BY due_at LIMIT %s)) AS w
 """
 
 
@@ -74,45 +74,46 @@ class Relay:
 
     def round(self) -> int:
         """Send what is due and has room; return how much that was."""
-        enter_waiting()
-        with system_scope("relay"), connection.cursor() as cursor:
+        with system_scope("relay"):
+            # Should the machine lose this, the same is sent again, to claims that hold.
+            ride("SET LOCAL synchronous_commit = off", (), writes=False)
+            entering = waiting_tenants()
             again = settings.LEASE_SECONDS / 2
-            cursor.execute(_UNDOS, [settings.IN_FLIGHT, again])
+            undos = Writes().ask(_UNDOS, [settings.IN_FLIGHT, again])
             sent = [
                 Sent(tenant=tenant, stage=Stage.EXECUTE, undo=undo)
-                for undo, tenant in cursor.fetchall()
+                for undo, tenant in undos
             ]
-            cursor.execute(_BUSY)
-            tenants = self._in_turn([row[0] for row in cursor.fetchall()])
+            tenants = self._in_turn([row[0] for row in Writes().ask(_BUSY, [])])
             if tenants:
-                self._look(cursor, tenants)
-                sent += self._due(cursor, tenants, again)
+                self._look(tenants)
+                sent += self._due(tenants, again)
         # Only now: a message that comes before its commit would find nothing to take.
         for message in mixed(sent):
             self.publish(message)
+        # Doors enter what they receive themselves; this is what others left.
+        if sum(enter(tenant) for tenant in entering):
+            return len(sent) + self.round()
         return len(sent)
 
-    def _due(self, cursor: Any, tenants: Sequence[str], again: float) -> list[Sent]:
+    def _due(self, tenants: Sequence[str], again: float) -> list[Sent]:
         """What is due of these tenants, acts before runs."""
-        each = self._each(tenants)
-        cursor.execute(_INTENTS, [tenants, each, again])
+        given = [list(tenants), self._each(tenants), again]
         sent = [
             Sent(tenant=tenant, stage=Stage.EXECUTE, intent=intent)
-            for intent, tenant in cursor.fetchall()
+            for intent, tenant in Writes().ask(_INTENTS, given)
         ]
-        cursor.execute(_RUNS, [tenants, each, again])
         sent += [
             Sent(tenant=tenant, stage=Stage(stage), run=run)
-            for run, tenant, stage in cursor.fetchall()
+            for run, tenant, stage in Writes().ask(_RUNS, given)
             if stage in KNOWN
         ]
         return sent
 
-    def _look(self, cursor: Any, tenants: Sequence[str]) -> None:
+    def _look(self, tenants: Sequence[str]) -> None:
         """Make room for what hands take up soon."""
-        given = {"tenants": list(tenants), "each": self._each(tenants)}
-        cursor.execute(_SEEN, given)
-        waiting, age, full = cursor.fetchone()
+        each = self._each(tenants)
+        ((waiting, age, full),) = Writes().ask(_SEEN, [each, list(tenants), each, each])
         seen = Seen(waiting=waiting, age=float(age), full=full)
         self.room = room_after(self.room, seen, most=settings.IN_FLIGHT)
 

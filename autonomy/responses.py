@@ -7,10 +7,12 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from autonomy import traces
 from autonomy.models import Outcome
 from autonomy.rows import Writes
 from autonomy.rules.outcomes import Taxonomy
 from autonomy.rules.responses import is_negative
+from ledger import spans
 from ledger.record import Fact, record_all
 from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant, system_scope, tenant_scope
@@ -124,4 +126,7 @@ def _keep(rows: Sequence[Any], taxonomy: Taxonomy, *, now: datetime) -> int:
         for each in kept
     ]
     record_all(facts, now=now)
+    for each in kept:
+        of = traces.of_intent(each.intent_id, each.tenant_id)
+        spans.lasted("outcome", of, outcome=each.taxonomy, intent=each.intent_id)
     return len(facts)

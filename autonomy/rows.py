@@ -7,10 +7,11 @@ from functools import cache
 from typing import Any, Self
 
 import orjson
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, connection, models
 
 from ledger.prepared import prepared
 from ledger.record import Fact, stating
+from ledger.riding import ride
 
 
 class Writes:
@@ -30,7 +31,7 @@ class Writes:
             statement, fields = _insert(row._meta.model)
             statement += " ON CONFLICT DO NOTHING" if unless_there else ""
             self.add(statement, [_value(field, row) for field in fields])
-            row._state.adding, row._state.db = False, connection.alias
+            row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
         return self
 
     def update(self, row: Any, *names: str) -> Self:
@@ -62,6 +63,11 @@ class Writes:
             self._send(cursor)
             touched: int = cursor.rowcount
         return touched
+
+    def ride(self) -> None:
+        """Send all of them along with whatever comes next in this transaction."""
+        if self._statements:
+            ride(prepared(*self._statements), self._values)
 
     def ask(self, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         """Send all of them, then this; what it found."""
@@ -144,10 +150,10 @@ def _made(parts: Sequence[_Part], more: Sequence[str], row: Sequence[Any]) -> An
             for read, value in zip(part.readers, row[part.columns], strict=True)
         ]
         if part.relation is None:
-            made = part.model.from_db(connection.alias, part.names, values)
+            made = part.model.from_db(DEFAULT_DB_ALIAS, part.names, values)
             continue
         there = row[part.columns.start + part.names.index("id")] is not None
-        other = part.model.from_db(connection.alias, part.names, values)
+        other = part.model.from_db(DEFAULT_DB_ALIAS, part.names, values)
         part.relation.set_cached_value(made, other if there else None)
     for name, value in zip(more, row[len(row) - len(more) :], strict=True):
         setattr(made, name, value)

@@ -1,6 +1,6 @@
 """Runs: claimed with a fence, moved by it, parked when they fail too often."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,6 +17,8 @@ from autonomy.rules.runs import TERMINAL, RunStatus, Stage
 from ledger.record import SYSTEM, Actor, Fact, record
 from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant, tenant_scope
+
+May = Callable[[Stage], bool]
 
 _CLAIM = "SELECT autonomy_claim_run(%s, %s, %s, %s, %s)::text"
 
@@ -35,6 +37,8 @@ class Held:
     fence: int
     deferred: int
     at: datetime
+    # Whether this worker goes on into a stage.
+    may: May
 
     @property
     def subjects(self) -> dict[str, UUID]:
@@ -42,7 +46,14 @@ class Held:
         return {**named, "signal": self.signal} if self.signal else named
 
 
-def claim(run: UUID, stage: Stage, *, tenant: UUID) -> Held | None:
+def everywhere(stage: Stage) -> bool:
+    """A worker that takes every stage along."""
+    return True
+
+
+def claim(
+    run: UUID, stage: Stage, *, tenant: UUID, may: May = everywhere
+) -> Held | None:
     """Take a run that waits at a stage; None where there is nothing to take."""
     with tenant_scope(tenant):
         lasts, most = settings.LEASE_SECONDS, settings.MAX_ATTEMPTS
@@ -65,6 +76,7 @@ def claim(run: UUID, stage: Stage, *, tenant: UUID) -> Held | None:
         fence=row["fence"],
         deferred=row["deferred"],
         at=datetime.fromisoformat(row["at"]),
+        may=may,
     )
 
 
@@ -79,31 +91,32 @@ def move(
     """Move a held run on; False where somebody else took it meanwhile. `after`: what is
     written in the same breath before it.
 
-    What goes on stays under the lease, for the next stage; what ends lets go.
+    What goes on stays under the lease, for the next stage; what ends, or waits for
+    another worker, lets go.
     """
-    ended = status in TERMINAL or status is RunStatus.DEFERRED
-    values = {
-        "status": status.value,
-        "stage": stage.value,
-        "updated_at": held.at,
-        "error": "",
-        "attempts": 0 if ended else 1,
-        **({"lease_until": None, "dispatched_at": None} if ended else {}),
-        **more,
-    }
-    return _write(held, values, after or Writes())
+    return (
+        _change(held, _moved(held, status, stage, more), after or Writes()).send() > 0
+    )
+
+
+def go_on(
+    held: Held, status: RunStatus, stage: Stage, writes: Writes, **more: Any
+) -> None:
+    """The same at the end of a stage, with what it wrote: it rides with the commit."""
+    _change(held, _moved(held, status, stage, more), writes).ride()
 
 
 def keep(held: Held, **values: Any) -> bool:
     """Write down what a stage found before it ends; False as above."""
-    return _write(held, values, Writes())
+    return _change(held, values, Writes()).send() > 0
 
 
-def let_go(held: Held, *, sent_at: datetime | None = None) -> None:
-    """Hand a run back, so that it is sent on from its stage: at once, where nothing that
-    was sent leads on.
+def sent_at(held: Held, stage: Stage) -> datetime | None:
+    """Since when a stage is on its way to whoever takes it: whoever walks goes on, and
+    the rest of a literal chain was sent with its beginning. None: the relay sends it.
     """
-    _write(held, {"lease_until": None, "dispatched_at": sent_at}, Writes())
+    is_literal = settings.SPINE_STRIDE is not None
+    return held.at if is_literal or held.may(stage) else None
 
 
 def put_off(held: Held, *, error: str) -> None:
@@ -146,19 +159,35 @@ def retry(run: Run, *, by: Actor, now: datetime) -> bool:
     return bool(moved)
 
 
-def _write(held: Held, values: Mapping[str, Any], writes: Writes) -> bool:
-    """Write columns of a run that is still held; False where it is not."""
+def _moved(
+    held: Held, status: RunStatus, stage: Stage, more: Mapping[str, Any]
+) -> dict[str, Any]:
+    ended = status in TERMINAL or status is RunStatus.DEFERRED
+    sent = None if ended else sent_at(held, stage)
+    stays = not ended and held.may(stage)
+    return {
+        "status": status.value,
+        "stage": stage.value,
+        "updated_at": held.at,
+        "error": "",
+        "attempts": 1 if stays else 0,
+        **({} if stays else {"lease_until": None, "dispatched_at": sent}),
+        **more,
+    }
+
+
+def _change(held: Held, values: Mapping[str, Any], writes: Writes) -> Writes:
+    """Columns of a run, written last if it is still held."""
     changes = ", ".join(f"{name} = %s" for name in values)
     plain = [
         orjson.dumps(value).decode() if isinstance(value, dict) else value
         for value in values.values()
     ]
-    writes.add(
+    return writes.add(
         f"UPDATE autonomy_run SET {changes} "  # noqa: S608  names of columns
         "WHERE tenant_id = %s AND id = %s AND fence = %s",
         [*plain, held.tenant, held.id, held.fence],
     )
-    return writes.send() > 0
 
 
 def _state_parked(run: UUID, account: UUID, row: dict[str, Any]) -> None:

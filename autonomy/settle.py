@@ -167,7 +167,7 @@ def _state(
         stated.append(_echoed(echo, subjects))
     if kind is not Kind.EXECUTION_SETTLED:
         stated += replaying.ended(execution, writes, at=at)
-    writes.state(stated, now=at).send()
+    writes.state(stated, now=at).ride()
 
 
 def _keep_outcome(

@@ -10,6 +10,7 @@ from uuid_utils.compat import uuid7
 
 from autonomy.rules.runs import RunStatus, Stage
 from autonomy.rules.triggers import Trigger
+from ledger import spans
 from ledger.scope import current_tenant
 
 # In the order of accounts, so that two lists never wait for each other.
@@ -44,13 +45,14 @@ def start(
     """
     if not keys:
         return []
+    ids = {account: uuid7() for account in keys}
     with connection.cursor() as cursor:
         cursor.execute(
             _START,
             {
                 "tenant": str(current_tenant()),
-                "ids": [str(uuid7()) for _ in keys],
-                "accounts": [str(account) for account in keys],
+                "ids": [str(id_) for id_ in ids.values()],
+                "accounts": [str(account) for account in ids],
                 "keys": list(keys.values()),
                 "trigger": trigger.value,
                 "origin": origin,
@@ -59,4 +61,15 @@ def start(
                 "more": orjson.dumps(dict(more)).decode(),
             },
         )
-        return [row[0] for row in cursor.fetchall()]
+        made = [row[0] for row in cursor.fetchall()]
+    for account in made:
+        # No signal started it: its own id names the trace.
+        spans.begun(
+            "run",
+            ids[account],
+            tenant=current_tenant(),
+            account=account,
+            run=ids[account],
+            trigger=trigger.value,
+        )
+    return made

@@ -78,10 +78,11 @@ def publish(sent: Sent) -> None:
         execute.apply_async(kwargs=ids, retry=False)
         return
     ids = {"run": str(sent.run), "tenant": str(sent.tenant)}
-    steps = list(WALK)[list(WALK).index(sent.stage) :]
     if settings.SPINE_STRIDE is None:
         # A stride takes the next stages along; what it leaves is sent again.
-        steps = steps[:1]
+        WALK[sent.stage].apply_async(kwargs=ids, retry=False)
+        return
+    steps = list(WALK)[list(WALK).index(sent.stage) :]
     chain(*(WALK[stage].si(**ids) for stage in steps)).apply_async(retry=False)
 
 

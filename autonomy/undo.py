@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Count
 
+from autonomy import traces
 from autonomy.errors import CannotUndo, UndoConflict
 from autonomy.models import (
     ContextField,
@@ -24,6 +25,7 @@ from autonomy.models import (
 from autonomy.rules.undo import Facts, Reach, Standing, standing
 from autonomy.tools.reaching import Way, way_of
 from autonomy.waking import wake
+from ledger import spans
 from ledger.clock import clock
 from ledger.record import SYSTEM, Actor, Fact, record_all
 from ledger.rules.kinds import Kind
@@ -240,6 +242,8 @@ def _end(
         setattr(undo, name, value)
     undo.save(update_fields=[*values])
     record_all(facts, now=at)
+    of, ids = traces.of_intent(undo.intent_id, undo.tenant_id), {"undo": undo.id}
+    spans.lasted("undo", of, undo.asked_at, outcome=status.value, **ids)
     if undo.sweep_id is not None:
         _go_on(undo, at=at)
 

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import F, Q
 
-from autonomy import service
+from autonomy import service, traces
 from autonomy import undo as undos
 from autonomy.models import Undo
 from autonomy.rules import answers
@@ -23,6 +23,7 @@ from autonomy.tools import outside
 from autonomy.tools.base import ABSENT, Act, Clock, Image, Job
 from autonomy.tools.outside import Called
 from autonomy.tools.reaching import Way, job_for, way_of
+from ledger import spans
 from ledger.clock import clock
 from ledger.record import SYSTEM
 from ledger.scope import current_tenant, tenant_scope
@@ -118,6 +119,15 @@ def _claimed(undo: Undo, way: Way, at: datetime) -> Claim:
 
 def _carried_out(claim: Claim, tenant: UUID) -> Called | None:
     """Look what stands there; put back only what the act itself left; None: it was lost."""
+    undo, tool = claim.undo, claim.way.hand.key or "tool"
+    of = traces.of_intent(undo.intent_id, tenant)
+    with spans.span("call", of, tool=tool, undo=undo.id, intent=undo.intent_id):
+        called = _put_back(claim, tenant)
+        outside.tell(called)
+    return called
+
+
+def _put_back(claim: Claim, tenant: UUID) -> Called | None:
     hand, job, execution = claim.way.hand, claim.job, claim.undo.execution
     wire = outside.wire_for(job, claim.way.timeout)
     before, after = execution.before, execution.after

@@ -1,14 +1,15 @@
 """The ledger: stating, sealing, verifying, proving. Target B7."""
 
+import os
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from statistics import median
 from typing import Any
 from uuid import UUID, uuid4
 
 import rfc8785
 
+from bench.parts.share import RUNS, share
 from ledger.models import Entry
 from ledger.prove import prove_entry
 from ledger.reading import rows_of
@@ -19,16 +20,17 @@ from ledger.scope import tenant_scope
 from ledger.seal import seal_tenant
 from ledger.verify import verify_tenant
 
-ROUNDS = 5
-ENTRIES = 10_000
+ROUNDS = int(os.environ.get("LEDGER_ROUNDS", "5"))
+ENTRIES = int(os.environ.get("LEDGER_ENTRIES", "10000"))
 
 
 def run() -> dict[str, Any]:
-    """Medians of five rounds, as entries or calls a second."""
+    """Round by round: entries or calls a second, and the share of a stage."""
     rounds = [_round() for _ in range(ROUNDS)]
-    return {name: round(median(one[name] for one in rounds)) for name in rounds[0]} | {
-        "rounds": ROUNDS,
-        "entries": ENTRIES,
+    return {
+        "sizes": f"{ROUNDS} rounds, {ENTRIES:,} entries, {RUNS} runs",
+        **{name: [round(one[name]) for one in rounds] for name in rounds[0]},
+        "share_of_stage_percent": share(ROUNDS),
     }
 
 

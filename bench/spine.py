@@ -6,21 +6,17 @@ those of delays say how many times longer it takes. `SPINE_ROUNDS`, `SPINE_RUNS`
 """
 
 import os
-import platform
 import random
-import signal
 import statistics
 import sys
 import time
+from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-import celery
-import django
 from django.conf import settings
-from django.db import connection
 
 from bench.parts import bare, history
 from bench.parts.count import by_stage
@@ -79,9 +75,7 @@ class Spine:
 
 
 def run() -> dict[str, Any]:
-    """Medians of paired rounds, with their spread; ratios are of CPU, then of wall."""
-    # Whoever ends this ends the fleets too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    """Figures of paired rounds, round by round; ratios are of CPU, then of wall."""
     dice, world = random.Random(SEED), open_world()
     stages = {name: dict(found) for name, found in by_stage(world).items()}
     kinds: dict[str, Any] = {
@@ -95,7 +89,7 @@ def run() -> dict[str, Any]:
         for kind in kinds.values():
             kind.fleet.stop()
     return {
-        **_machine(),
+        "sizes": f"seed {SEED}, {ROUNDS} rounds, {RUNS} runs, {PROBES} probes",
         **_ratios(rounds),
         **{
             f"{stage}: {what}": count
@@ -143,12 +137,12 @@ def _ratios(rounds: list[dict[str, Taken]]) -> dict[str, Any]:
     figures: dict[str, Any] = {}
     for name in ("stride", "literal"):
         for what in ("cpu", "wall"):
-            figures[f"{name} to bare, {what}"] = _spread(
+            figures[f"{name} to bare, {what}"] = _rounded(
                 getattr(one["bare"], what) / getattr(one[name], what) for one in rounds
             )
     for name in ("bare", "stride", "literal"):
         for what in ("cpu", "servers", "wall"):
-            figures[f"{name}: ms of {what}"] = _spread(
+            figures[f"{name}: ms of {what}"] = _rounded(
                 getattr(one[name], what) for one in rounds
             )
         for place in (50, 99):
@@ -164,18 +158,5 @@ def _p(rounds: list[dict[str, Taken]], name: str, place: int) -> float:
     return statistics.quantiles(delays, n=100, method="inclusive")[place - 1]
 
 
-def _spread(figures: Any) -> str:
-    held = sorted(figures)
-    return f"{statistics.median(held):.2f} ({held[0]:.2f}-{held[-1]:.2f})"
-
-
-def _machine() -> dict[str, Any]:
-    with connection.cursor() as cursor:
-        cursor.execute("SHOW server_version")
-        (postgres,) = cursor.fetchone()
-    return {
-        "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}",
-        "versions": f"Django {django.__version__}, Celery {celery.__version__}, "
-        f"Postgres {postgres}",
-        "sizes": f"seed {SEED}, {ROUNDS} rounds, {RUNS} runs, {PROBES} probes",
-    }
+def _rounded(figures: Iterable[float]) -> list[float]:
+    return [round(each, 3) for each in figures]

@@ -5,9 +5,11 @@ from typing import Any
 from uuid import UUID
 
 from celery import Celery, Task
+from celery.signals import worker_init, worker_process_init, worker_process_shutdown
 from django.conf import settings
 from django.db import connection
 
+from config import observing
 from config.safety import refuse_unsafe
 from ledger.scope import tenant_scope
 
@@ -15,6 +17,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 # Django's checks would load every page into every worker; web and `migrate` make them,
 # and what is unsafe is refused below.
 os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
+
+CONFIRMED_WITHIN = 3
 
 
 class TaskWithoutTenant(Exception):
@@ -56,6 +60,8 @@ class HouseTask(Task):  # type: ignore[type-arg]
         """
         if options.get("countdown") or options.get("eta"):
             raise TaskInBroker(self.name)
+        # RabbitMQ says that it has a message; one that says nothing is away.
+        options.setdefault("confirm_timeout", CONFIRMED_WITHIN)
         return super().apply_async(*args, **options)
 
 
@@ -74,3 +80,18 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf["CELERY_DB_REUSE_MAX"] = settings.CELERY_DB_REUSE_MAX
 app.autodiscover_tasks()
 refuse_unsafe(settings)
+
+
+@worker_init.connect(weak=False)
+def _before_forks(**_: Any) -> None:
+    observing.load()
+
+
+@worker_process_init.connect(weak=False)
+def _after_fork(**_: Any) -> None:
+    observing.start("worker")
+
+
+@worker_process_shutdown.connect(weak=False)
+def _at_the_end(**_: Any) -> None:
+    observing.stop()

@@ -11,7 +11,7 @@ from django.db import Error, connection
 from django.utils import timezone
 
 from autonomy import unreached
-from config import health
+from config import health, observing
 from config.catalogue import unfenced
 from ledger.backlog import backlog
 from ledger.scope import SYSTEM_ROLE
@@ -50,6 +50,9 @@ def examine() -> list[Finding]:
     findings.append(
         Finding("redis", redis == "ok", redis, "Check REDIS_URL, or `services up`.")
     )
+    if health.has_own_broker():
+        state = health.broker()
+        findings.append(Finding("broker", state == "ok", state, "Check BROKER_URL."))
     evicts = health.redis_eviction()
     findings.append(
         Finding(
@@ -60,7 +63,18 @@ def examine() -> list[Finding]:
             "Set maxmemory-policy noeviction: a full Redis drops messages otherwise.",
         )
     )
-    return findings
+    return [*findings, *watchers()]
+
+
+def watchers() -> Iterator[Finding]:
+    """Whether somebody takes what is sent of traces and errors, where it is chosen."""
+    for name, variable, place in (
+        ("traces", "OTEL_EXPORTER_OTLP_ENDPOINT", settings.ENV.otlp_endpoint),
+        ("reports of errors", "SENTRY_DSN", settings.ENV.sentry_dsn),
+    ):
+        seen = observing.reached(place) if place else "off"
+        remedy = f"Check {variable}; what cannot be sent is lost, and holds nothing up."
+        yield Finding(name, not seen.startswith("away"), seen, remedy)
 
 
 def _configuration() -> Iterator[Finding]:

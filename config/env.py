@@ -5,8 +5,10 @@ import os
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from environ import Env
 
@@ -56,6 +58,8 @@ class Environment:
     email_url: str | None
     public_url: str
     oidc: tuple[str, str, str] | None
+    otlp_endpoint: str | None
+    sentry_dsn: str | None
 
     @property
     def embedded_postgres(self) -> bool:
@@ -109,6 +113,7 @@ def load(given: Mapping[str, str] | None = None) -> Environment:
         email_url=values.url(known, "EMAIL_URL", mail.SCHEMES),
         public_url=_public(known),
         oidc=_oidc(known),
+        **_watched(known),
     )
 
 
@@ -245,3 +250,30 @@ def _oidc(given: Mapping[str, str]) -> tuple[str, str, str] | None:
         raise WrongSetting(f"{missing} must be set too: OIDC needs all of {names}.")
     values.url(given, "OIDC_ISSUER", ("https", "http"))
     return (given[names[0]], given[names[1]], given[names[2]])
+
+
+def _watched(known: Mapping[str, str]) -> dict[str, Any]:
+    """Where traces and errors are sent; what sends them must be installed."""
+    web = ("http", "https")
+    chosen = {
+        name: values.url(known, name, web)
+        for name in ("OTEL_EXPORTER_OTLP_ENDPOINT", "SENTRY_DSN")
+    }
+    for name, package in zip(chosen, ("opentelemetry.sdk", "sentry_sdk"), strict=True):
+        if chosen[name] and not _is_there(package):
+            raise WrongSetting(
+                f"{name} is set, and {package} is not installed: pip install "
+                "-r requirements-operate.lock, or unset it."
+            )
+    endpoint, dsn = chosen.values()
+    parts = urlsplit(dsn or "")
+    if dsn and not (parts.username and parts.path.strip("/")):
+        raise WrongSetting("SENTRY_DSN must be as https://<key>@<host>/<project>.")
+    return {"otlp_endpoint": endpoint, "sentry_dsn": dsn}
+
+
+def _is_there(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:
+        return False

@@ -1,6 +1,7 @@
 """Figures for /metrics: of this process's requests, and of the house as a whole."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import accumulate
 
 from django.db import Error, connection
@@ -13,8 +14,21 @@ from autonomy.rules.service import BOUNDS
 from autonomy.service import Served, served
 from autonomy.unreached import Counted, counted
 from autonomy.workload import MOST, Workload, workload
-from ledger.backlog import backlog
+from ledger.backlog import Backlog, backlog
 from perception.pulse import ages
+
+UP = ("autonomy_database_up", "Whether the database answers.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """All that is read for one answer."""
+
+    beats: Mapping[str, float]
+    waiting: Backlog
+    work: Workload
+    tools: Served
+    unread: Counted
 
 
 class House(Collector):
@@ -22,40 +36,47 @@ class House(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         now = timezone.now()
-        up = GaugeMetricFamily("autonomy_database_up", "Whether the database answers.")
+        up = GaugeMetricFamily(*UP)
         try:
-            beats = ages(now=now)
-            waiting = backlog(now=now)
-            work = workload(now=now)
-            tools = served(now=now)
-            unread = counted(now=now)
+            seen = Seen(
+                beats=ages(now=now),
+                waiting=backlog(now=now),
+                work=workload(now=now),
+                tools=served(now=now),
+                unread=counted(now=now),
+            )
         except Error:
             up.add_metric([], 0)
             yield up
             return
         up.add_metric([], 1)
         yield up
-        alive = GaugeMetricFamily(
-            "autonomy_heartbeat_age_seconds",
-            "Seconds since a process showed life.",
-            labels=["process"],
-        )
-        for process, age in beats.items():
-            alive.add_metric([process], age)
-        yield alive
-        unsealed = GaugeMetricFamily(
-            "autonomy_ledger_unsealed", "Ledger entries that wait for the sealer."
-        )
-        unsealed.add_metric([], waiting.count)
-        yield unsealed
-        lag = GaugeMetricFamily(
-            "autonomy_ledger_lag_seconds", "Age of the oldest unsealed entry."
-        )
-        lag.add_metric([], waiting.oldest_seconds)
-        yield lag
-        yield from _spine(work)
-        yield from _tools(tools)
-        yield from _digests(unread)
+        yield from families(seen)
+
+
+def families(seen: Seen) -> Iterator[GaugeMetricFamily]:
+    """Every figure of the house, of what was read."""
+    alive = GaugeMetricFamily(
+        "autonomy_heartbeat_age_seconds",
+        "Seconds since a process showed life.",
+        labels=["process"],
+    )
+    for process, age in seen.beats.items():
+        alive.add_metric([process], age)
+    yield alive
+    unsealed = GaugeMetricFamily(
+        "autonomy_ledger_unsealed", "Ledger entries that wait for the sealer."
+    )
+    unsealed.add_metric([], seen.waiting.count)
+    yield unsealed
+    lag = GaugeMetricFamily(
+        "autonomy_ledger_lag_seconds", "Age of the oldest unsealed entry."
+    )
+    lag.add_metric([], seen.waiting.oldest_seconds)
+    yield lag
+    yield from _spine(seen.work)
+    yield from _tools(seen.tools)
+    yield from _digests(seen.unread)
 
 
 def _spine(work: Workload) -> Iterator[GaugeMetricFamily]:

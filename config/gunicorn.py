@@ -1,6 +1,8 @@
 """How gunicorn serves: a few processes with a few threads each."""
 
 import os
+from importlib import import_module
+from typing import Any
 
 bind = f"{os.environ.get('WEB_BIND', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
@@ -15,3 +17,12 @@ preload_app = False
 accesslog = None
 errorlog = "-"
 loglevel = "warning"
+
+
+def post_worker_init(worker: Any) -> None:
+    """After the fork and with the settings read, as what watches has threads."""
+    import_module("config.observing").start("web")
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    import_module("config.observing").stop()

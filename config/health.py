@@ -9,8 +9,11 @@ from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
+from kombu import Connection
+from kombu.exceptions import OperationalError
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from config.brokers import is_redis, limits
 from config.figures import exposition
 from perception.pulse import STALE_AFTER, ages
 
@@ -23,8 +26,11 @@ def livez(request: HttpRequest) -> HttpResponse:
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
-    """Database and Redis answer."""
-    return _answer({"database": database(), "redis": redis_server()})
+    """Database and Redis answer, and the broker where it is another server."""
+    checks = {"database": database(), "redis": redis_server()}
+    if has_own_broker():
+        checks["broker"] = broker()
+    return _answer(checks)
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
@@ -56,10 +62,29 @@ def redis_server() -> str:
     return _attempt(ping)
 
 
+def has_own_broker() -> bool:
+    """Whether messages go elsewhere than to the Redis of rates and cache."""
+    return bool(settings.CELERY_BROKER_URL != settings.REDIS_URL)
+
+
+def broker() -> str:
+    def greet() -> None:
+        url = settings.CELERY_BROKER_URL
+        options = limits(url, 1)
+        with Connection(url, connect_timeout=1, transport_options=options) as line:
+            line.ensure_connection(max_retries=1, interval_start=0)
+
+    return _attempt(greet)
+
+
 def redis_eviction() -> str:
-    """What Redis does when it is full; anything but noeviction drops messages."""
+    """What the Redis that carries messages does when it is full; anything but
+    noeviction drops some.
+    """
+    if not is_redis(settings.CELERY_BROKER_URL):
+        return "not to be asked (it carries no messages)"
     client = redis.Redis.from_url(
-        settings.REDIS_URL, socket_connect_timeout=1, socket_timeout=1
+        settings.CELERY_BROKER_URL, socket_connect_timeout=1, socket_timeout=1
     )
     try:
         with client:
@@ -95,7 +120,7 @@ def _liveness(age: float | None, limit: float) -> str:
 def _attempt(check: Callable[[], object]) -> str:
     try:
         check()
-    except (Error, redis.RedisError, OSError) as error:
+    except (Error, redis.RedisError, OperationalError, OSError) as error:
         return f"unreachable ({type(error).__name__})"
     return "ok"
 

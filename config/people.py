@@ -33,6 +33,8 @@ class Asking(requests.Session):
     def request(self, method: str, url: str, *args: Any, **more: Any) -> Any:  # type: ignore[override]
         """The answer; a provider that has none becomes a page, not a traceback."""
         more.setdefault("timeout", app_settings.REQUESTS_TIMEOUT)
+        # Codes and secrets go where the operator said, and nowhere from there.
+        more["allow_redirects"] = False
         try:
             answer = super().request(method, url, *args, **more)
             # What is read is JSON. What is posted may be refused, and is read by

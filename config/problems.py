@@ -244,5 +244,11 @@ def _either(request: HttpRequest, status: int, code: str, detail: str) -> HttpRe
     )
 
 
+def code_of(error: type[Exception]) -> str:
+    """The code that refusals of a class have as a rule."""
+    own = getattr(error, "code", None)
+    return own.upper() if isinstance(own, str) else _code(error.__name__)
+
+
 def _code(name: str) -> str:
     return "".join(f"_{c}" if c.isupper() else c.upper() for c in name).lstrip("_")

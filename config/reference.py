@@ -1,11 +1,14 @@
 """Reference pages of docs/, written from the code so that they cannot drift."""
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from autonomy.rules.catalogue import CORE
+from config import reference_parts as parts
 from config.access import MATRIX, allowed
 from config.isolation import api_routes
+from config.reference_states import states
 from ledger.rules.kinds import MEANING
 from perception.rules.roles import Role
 
@@ -13,13 +16,23 @@ FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
 NOTICE = "<!-- Written by `make docs`. Do not edit. -->\n"
 
 
+@cache
 def pages() -> dict[Path, str]:
     """Every reference page and its text."""
     return {
         FOLDER / "actions.md": _page("Action types", _actions()),
+        FOLDER / "commands.md": _page("Commands", parts.commands()),
+        FOLDER / "connectors.md": _page("Kinds of connectors", parts.connectors()),
+        FOLDER / "environment.md": _page("The environment", parts.environment()),
         FOLDER / "kinds.md": _page("Kinds of ledger entries", _kinds()),
+        FOLDER / "metrics.md": _page("Metrics", parts.metrics()),
+        FOLDER / "problems.md": _page("Problems", parts.problems()),
         FOLDER / "roles.md": _page("Who may do what", _roles()),
         FOLDER / "routes.md": _page("Routes", _routes()),
+        FOLDER / "schedule.md": _page("The timetable", parts.schedule()),
+        FOLDER / "signals.md": _page("Signals", parts.signals()),
+        FOLDER / "states.md": _page("States", states()),
+        FOLDER / "tools.md": _page("Tools", parts.tools()),
     }
 
 

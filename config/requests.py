@@ -13,7 +13,7 @@ from django.utils import timezone
 from structlog.contextvars import bind_contextvars, clear_contextvars
 from uuid_utils.compat import uuid7
 
-from config import idempotency
+from config import idempotency, observing
 from config.problems import problem
 from ledger.doors import body_limit
 from ledger.scope import tenant_scope
@@ -47,6 +47,9 @@ def log_requests(get_response: Handler) -> Handler:
         clear_contextvars()
         request_id = str(uuid7())
         bind_contextvars(request_id=request_id)
+        return observing.served(request, lambda: said(request, request_id))
+
+    def said(request: HttpRequest, request_id: str) -> HttpResponse:
         started = time.perf_counter()
         response = _bounded(request) or get_response(request)
         response["X-Request-Id"] = request_id

@@ -13,12 +13,12 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 import psycopg2
 from django.apps import apps
 from django.conf import settings
-from django.db import connections
+from django.db import connections, transaction
 from django.db.models import Model
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from config.databases import NO_TENANT, keep_roles
+from config.databases import NO_TENANT, keep_roles, urls
 from config.env import Environment
 from ledger.models import Rights
 from ledger.scope import SYSTEM_ROLE
@@ -123,8 +123,12 @@ def prepare_roles(env: Environment) -> list[str]:
 
 def grant() -> None:
     """Give the roles their rights; the owner does, after every migration."""
-    app = _user(settings.DATABASES["default"])
-    with connections["owner"].cursor() as cursor:
+    # Read again: the settings are older than a login that was made just now.
+    app = unquote(urlsplit(urls(settings.ENV).app).username or "")
+    owner = connections["owner"]
+    # All at once: whoever works meanwhile is never without rights. One after the other.
+    with transaction.atomic(using="owner"), owner.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('autonomy grants'))")
         for statement in _grants(app, existing_roles(cursor)):
             cursor.execute(statement)
 
@@ -264,7 +268,3 @@ def rights_of(model: type[Model]) -> Rights:
     """What a model declares; reading and writing where it is silent."""
     rights: Rights = getattr(model, "rights", Rights())
     return rights
-
-
-def _user(database: dict[str, object]) -> str:
-    return str(database["USER"])

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# What a task, a Redis or a database may at least be expected to answer within.
-TIMEOUTS = ("socket_connect_timeout", "socket_timeout")
+from config.brokers import AMQP_LIMITS, REDIS_LIMITS
+
+# What a database stops of itself: waits for locks, and whoever does nothing with them.
 GUARDS = ("lock_timeout", "idle_in_transaction_session_timeout")
 
 
@@ -65,7 +66,17 @@ def _tool_outlives(given: Given) -> bool:
 
 
 def _waits_for_ever(given: Given) -> bool:
-    return not given.is_amqp and not all(given.transport.get(name) for name in TIMEOUTS)
+    return not given.is_amqp and not all(
+        given.transport.get(name) for name in REDIS_LIMITS
+    )
+
+
+def _listens_to_the_dead(given: Given) -> bool:
+    return not given.is_amqp and not given.transport.get("socket_keepalive")
+
+
+def _waits_for_rabbitmq(given: Given) -> bool:
+    return given.is_amqp and not all(given.transport.get(name) for name in AMQP_LIMITS)
 
 
 def _rates(given: Given) -> bool:
@@ -106,6 +117,14 @@ def _pools(given: Given) -> bool:
 def _unguarded(given: Given) -> bool:
     return not all(
         guard in given.options(each) for each in given.databases for guard in GUARDS
+    )
+
+
+def _never_notices(given: Given) -> bool:
+    return not all(
+        "tcp_keepalives_idle" in given.options(each)
+        and each.get("OPTIONS", {}).get("keepalives_idle")
+        for each in given.databases
     )
 
 
@@ -210,12 +229,22 @@ UNSAFE: Sequence[tuple[str, Callable[[Given], bool], str]] = (
     (
         "CELERY_BROKER_TRANSPORT_OPTIONS",
         _waits_for_ever,
-        f"set {' and '.join(TIMEOUTS)}, or a silent Redis stops the relay.",
+        f"set {' and '.join(REDIS_LIMITS)}, or a silent Redis stops the relay.",
     ),
     (
         "CELERY_BROKER_TRANSPORT_OPTIONS",
         lambda given: given.is_amqp and not given.transport.get("confirm_publish"),
         "set confirm_publish to True, or RabbitMQ drops messages unseen.",
+    ),
+    (
+        "CELERY_BROKER_TRANSPORT_OPTIONS",
+        _listens_to_the_dead,
+        "set socket_keepalive, or a worker waits at a line whose other end is gone.",
+    ),
+    (
+        "CELERY_BROKER_TRANSPORT_OPTIONS",
+        _waits_for_rabbitmq,
+        f"set {' and '.join(AMQP_LIMITS)}, or a silent RabbitMQ stops the relay.",
     ),
     (
         "CELERY_TASK_DEFAULT_PRIORITY",
@@ -281,6 +310,11 @@ UNSAFE: Sequence[tuple[str, Callable[[Given], bool], str]] = (
         "DATABASES",
         _unguarded,
         f"set {' and '.join(GUARDS)}, or one stuck process stops all.",
+    ),
+    (
+        "DATABASES",
+        _never_notices,
+        "set keepalives_idle and tcp_keepalives_idle, or a cut cable holds locks.",
     ),
     (
         "DATABASES",

@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from kombu import Queue
 
-from config import databases, logs, mail, tls
+from config import brokers, databases, logs, mail, tls
 from config.embedded import EmbeddedError
 from config.env import Environment, load
 from config.theme import STATIC_URL as STATIC_URL
@@ -173,17 +173,8 @@ CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 20
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
-CELERY_BROKER_TRANSPORT_OPTIONS = (
-    {
-        "visibility_timeout": 300,
-        "unacked_restore_interval": 10,
-        "unacked_restore_throttle": 1,
-        "socket_connect_timeout": 3,
-        "socket_timeout": 3,
-    }
-    if CELERY_BROKER_URL.startswith(("redis", "unix"))
-    else {"confirm_publish": True}
-)
+CELERY_BROKER_TRANSPORT_OPTIONS = brokers.transport(CELERY_BROKER_URL)
+CELERY_BROKER_HEARTBEAT = brokers.HEARTBEAT_SECONDS
 # A queue for each stage, so that a slow tool or model starves no gate; and for pulls.
 STAGES = ("trigger", "gate", "decide", "approve", "execute")
 CELERY_TASK_ROUTES = {

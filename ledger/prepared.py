@@ -4,7 +4,7 @@ import re
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 
 # A place for a value, with the type that it is cast to, if any.
 _PLACE = re.compile(r"%s((?:::\w+(?:\[\])?)?)")
@@ -18,8 +18,9 @@ def prepared(*statements: str) -> str:
     Each is prepared on its first use. Only for texts that come again: they stay with the
     connection, also where the transaction is taken back.
     """
-    connection.ensure_connection()
-    known = _known.setdefault(connection.connection, {})
+    held = connections[DEFAULT_DB_ALIAS]
+    held.ensure_connection()
+    known = _known.setdefault(held.connection, {})
     for statement in statements:
         if statement not in known:
             known[statement] = _prepare(f"house_{len(known)}", statement)

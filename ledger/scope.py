@@ -11,6 +11,7 @@ from django.db import connection, transaction
 
 from ledger.errors import ForeignTenant, OutsideScope
 from ledger.prepared import prepared
+from ledger.riding import ride
 
 # The house's own tenant: what concerns every tenant is recorded here.
 PLATFORM = UUID("00000000-0000-7000-8000-000000000001")
@@ -75,23 +76,19 @@ def system_scope(job: str) -> Iterator[None]:
     if _tenant.get() is not None:
         raise ForeignTenant(f"{job} must not start inside {_tenant.get()}.")
     with transaction.atomic(), system_role():
-        with connection.cursor() as cursor:
-            cursor.execute(_COUNT_USE, [job])
+        ride(_COUNT_USE, [job])
         yield
 
 
 @contextmanager
 def system_role() -> Iterator[None]:
     """What only the system may do, in the transaction at hand; not counted."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"SET LOCAL ROLE {SYSTEM_ROLE}")
+    ride(f"SET LOCAL ROLE {SYSTEM_ROLE}", (), writes=False)
     yield
     # After a failure the savepoint, or the transaction, takes the role back.
     if not connection.needs_rollback:
-        with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL ROLE NONE")
+        ride("SET LOCAL ROLE NONE", (), writes=False)
 
 
 def _set_tenant(value: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(_ENTER, [value])
+    ride(_ENTER, [value], writes=False)

@@ -3,15 +3,16 @@
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, TextField
+from django.db.models.functions import Cast
 
 from ledger.erase import erase_person
 from ledger.record import Actor
 from ledger.scope import current_tenant
 from perception.errors import NoSuchContact
 from perception.interactions import hashes_of
-from perception.models import Contact, Interaction
-from perception.rules.interactions import ERASED, without
+from perception.models import Contact, Delivery, Interaction, Signal
+from perception.rules.interactions import ERASED, without, without_in
 from perception.summaries import forget_person
 
 AT_ONCE = 500
@@ -20,9 +21,10 @@ AT_ONCE = 500
 def erase_contact(contact: UUID, *, by: Actor, now: datetime) -> int:
     """Erase a contact of the tenant in scope; return the interactions that changed.
 
-    What they took part in keeps its time and channel and loses its words; elsewhere
-    their name and address are blotted out. Summaries count them without naming them,
-    and proofs in the ledger stay whole. Doing it again changes nothing.
+    What they took part in keeps its time and channel and loses its words; elsewhere,
+    in signals too, their name and address are blotted out. Summaries count them without
+    naming them, and proofs in the ledger stay whole. Doing it again changes nothing.
+    Acts stand above: `autonomy.forgetting` does this, and theirs.
     """
     found = (
         Contact.objects.select_for_update()
@@ -34,6 +36,7 @@ def erase_contact(contact: UUID, *, by: Actor, now: datetime) -> int:
             return 0
         raise NoSuchContact
     changed = _forget(found)
+    _blot(found)
     forget_person(found.account_id, found.id)
     Contact.objects.filter(tenant_id=current_tenant(), pk=contact).update(
         name=ERASED,
@@ -69,3 +72,29 @@ def _forget(contact: Contact) -> int:
         row.save(update_fields=["participants", "subject", "text"])
         changed += 1
     return changed
+
+
+def words_of(contact: Contact) -> dict[str, str]:
+    """What names somebody, with what is put there instead."""
+    return {word: ERASED for word in (contact.email, contact.name) if word}
+
+
+def _blot(contact: Contact) -> None:
+    """Signals of the account, and deliveries that were refused: those lose their body."""
+    words = words_of(contact)
+    named = Q()
+    for word in words:
+        named |= Q(said__icontains=word)
+    signals = Signal.objects.filter(
+        tenant_id=current_tenant(), account_id=contact.account_id
+    ).annotate(said=Cast("payload", TextField()))
+    for row in signals.filter(named).order_by("id").iterator(chunk_size=AT_ONCE):
+        Signal.objects.filter(tenant_id=current_tenant(), pk=row.pk).update(
+            payload=without_in(row.payload, words)
+        )
+    kept = Delivery.objects.filter(tenant_id=current_tenant(), body__isnull=False)
+    for each in kept.order_by("id").iterator(chunk_size=AT_ONCE):
+        text = bytes(each.body or b"").decode(errors="replace")
+        if without(text, words) != text:
+            each.body, each.error = None, without(each.error, words)
+            each.save(update_fields=["body", "error"])

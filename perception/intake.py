@@ -12,6 +12,7 @@ from django.db import connection
 from jsonschema import Draft202012Validator
 from uuid_utils.compat import uuid7
 
+from ledger import spans
 from ledger.errors import Unstatable
 from ledger.record import Actor, Fact, record_all
 from ledger.rules.canonical import check
@@ -121,7 +122,23 @@ def receive(
         facts.append(_stated(draft, repeated=repeated, by=by, connector=connector))
     facts += look_again({draft.account for draft in fresh}, fresh=made, now=now)
     record_all(facts, now=now)
+    for draft in fresh:
+        _traced(draft, connector)
     return answers
+
+
+def _traced(draft: _Draft, connector: UUID | None) -> None:
+    """From here on everything that comes of it is one trace, named by its id."""
+    spans.begun(
+        "signal",
+        draft.id,
+        tenant=current_tenant(),
+        account=draft.account,
+        signal=draft.id,
+        run=draft.starts,
+        connector=connector,
+        is_known=draft.type in REGISTRY,
+    )
 
 
 def _drafts(

@@ -65,6 +65,8 @@ def page(roles: Collection[Role] = READERS) -> Callable[[View], View]:
             answer.headers.setdefault("Cache-Control", "private, no-store")
             return answer
 
+        # Whoever looks through the routes finds here whom it is for.
+        guarded.roles = frozenset(roles)  # type: ignore[attr-defined]
         return guarded
 
     return wrap

@@ -17,6 +17,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import Error, connection
 
+from ledger import spans
 from ledger.clock import clock
 from ledger.record import Actor, Fact, record
 from ledger.rules.kinds import Kind
@@ -87,7 +88,14 @@ def run(
     with tenant_scope(tenant):
         hold = claim(pull, span=max(lease, 2 * settings.TOOL_TIMEOUT_SECONDS))
         walk = None if hold is None else _begun(hold, most)
-    return NOTHING if walk is None else walk.go()
+    if walk is None or hold is None:
+        return NOTHING
+    # A trace of its own: many signals may come of it, each linked with it.
+    named = {"tenant": tenant, "pull": pull, "connector": hold.connector}
+    with spans.span("pull", **named):
+        ended = walk.go()
+        spans.note(outcome=ended)
+    return ended
 
 
 def forget(*, now: datetime) -> int:

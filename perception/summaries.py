@@ -37,7 +37,23 @@ BY = Actor(type="schedule", id=JOB)
 AT_ONCE = 100
 MOST_DAYS = timedelta(days=400)
 OLDEST = date(2000, 1, 1)
-SHOWN_WEEKS, SHOWN_MONTHS = 4, 3
+
+# The newest summaries of a tenant's account: a few weeks, and a few months before them.
+LATELY = """
+WITH weeks AS (
+    SELECT span, starts, text FROM perception_summary
+    WHERE tenant_id = %s AND account_id = %s AND span = 'week'
+    ORDER BY starts DESC LIMIT 4
+), months AS (
+    SELECT span, starts, text FROM perception_summary
+    WHERE tenant_id = %s AND account_id = %s AND span = 'month'
+      AND starts < coalesce((SELECT date_trunc('month', min(starts))::date FROM weeks),
+                            'infinity')
+    ORDER BY starts DESC LIMIT 3
+)
+SELECT coalesce(jsonb_agg(to_jsonb(told) ORDER BY told.span DESC, told.starts DESC), '[]')
+FROM (TABLE weeks UNION ALL TABLE months) AS told
+"""
 
 _MOVE = """
 UPDATE perception_review r SET summarised_at = %s, summary_at = %s, stale_from = %s
@@ -62,20 +78,6 @@ def summarise_all(*, now: datetime) -> reviews.Served:
 
 def _all(taken: reviews.Taken, now: datetime) -> int:
     return sum(_tell(account, now) for account, _ in taken)
-
-
-def lately(account: UUID) -> list[dict[str, Any]]:
-    """The newest summaries of an account: a few weeks, and a few months before them."""
-    own = Summary.objects.filter(tenant_id=current_tenant(), account_id=account)
-    weeks = list(own.filter(span=Span.WEEK).order_by("-starts")[:SHOWN_WEEKS])
-    before = min((each.starts for each in weeks), default=None)
-    months = own.filter(span=Span.MONTH).order_by("-starts")
-    if before is not None:
-        months = months.filter(starts__lt=before.replace(day=1))
-    return [
-        {"span": each.span, "starts": each.starts.isoformat(), "text": each.text}
-        for each in [*weeks, *months[:SHOWN_MONTHS]]
-    ]
 
 
 def forget_person(account: UUID, person: UUID) -> int:

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+import unicodedata
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,14 +18,24 @@ KEY = 64
 REQUIRED = ("action_type", "parameters", "confidence")
 FIELDS = frozenset({*REQUIRED, "rationale", "evidence", "risk_level"})
 
-# What leads out of the house: URLs, mail addresses, hosts with a path.
+# What leads out of the house: URLs, mail addresses, hosts with a path, query or port.
 LINK = re.compile(
-    r"\b[a-z][a-z0-9+.-]{0,20}://|\bwww\.|[^\s@<>\"']@[a-z0-9-]{1,63}\.[a-z]|"
-    r"\b(?:[a-z0-9-]{1,63}\.){1,6}[a-z]{2,24}/\S|"
+    r"\b[a-z][a-z0-9+.-]{0,20}://|\bwww\.|[^\s@<>\"']@[\w-]{1,63}\.\w|"
+    r"(?:^|[\s(\[<\"'=])//[\w-]{1,63}\.\w|"
+    r"\b(?:[\w-]{1,63}\.){1,6}[^\W\d_]{2,24}\.?(?:[/?#][^\s?#/.,;!]|:\d{2,5}\b)|"
+    r"\b(?:\d{1,3}\.){3}\d{1,3}(?:[/?#][^\s]|:\d{2,5}\b)|"
     r"\b(?:javascript|data|mailto|tel):\S",
     re.IGNORECASE,
 )
 WHOLE_LINK = re.compile(rf"(?:{LINK.pattern})\S*", re.IGNORECASE)
+# Signs that nobody sees, or that turn the order in which others are seen; what joins
+# letters of some scripts, and pictures, is none of them.
+HIDDEN = re.compile(
+    "[\u00ad\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+JOINERS = re.compile("[\u200c\u200d\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+DOTS = str.maketrans("\u3002\u2024", "..")
 REMOVED = "[removed]"
 
 
@@ -117,12 +128,32 @@ def named(key: object) -> str:
 
 
 def leads_out(value: object) -> bool:
-    """Whether any text in a value holds an address of anything."""
+    """Whether any text in a value holds an address of anything, however it is spelt."""
+    return any(LINK.search(_as_read(text)) for text in _texts(value))
+
+
+def hides(value: object) -> bool:
+    """Whether any text in a value is another than the one that people see."""
+    return any(HIDDEN.search(text) for text in _texts(value))
+
+
+def _texts(value: object) -> Iterator[str]:
     if isinstance(value, str):
-        return bool(LINK.search(value))
-    if isinstance(value, Mapping):
-        return any(leads_out(each) for pair in value.items() for each in pair)
-    return isinstance(value, list | tuple) and any(leads_out(each) for each in value)
+        yield value
+    elif isinstance(value, Mapping):
+        for pair in value.items():
+            yield from _texts(pair)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _texts(each)
+
+
+def _as_read(text: str) -> str:
+    """As whatever makes a link of it will read it: wide letters and dots as plain ones,
+    and nothing in between.
+    """
+    seen = HIDDEN.sub("", text)
+    return unicodedata.normalize("NFKC", JOINERS.sub("", seen)).translate(DOTS)
 
 
 def _misshapen(raw: Mapping[str, Any]) -> str:
@@ -149,7 +180,7 @@ def _cleaned(draft: Draft, *, is_model: bool) -> Draft:
         sign for sign in draft.rationale if sign.isprintable() or sign == "\n"
     )
     if is_model:
-        rationale = WHOLE_LINK.sub(REMOVED, rationale)
+        rationale = WHOLE_LINK.sub(REMOVED, _as_read(rationale))
     return replace(
         draft,
         action_type=normalise(draft.action_type),
@@ -186,6 +217,11 @@ def _fault(
             not (is_model and leads_out(draft.parameters)),
             "ADDRESS_IN_TEXT",
             "a model wrote a link or an address",
+        ),
+        (
+            not (is_model and hides(draft.parameters)),
+            "HIDDEN_TEXT",
+            "a model wrote what nobody would see",
         ),
     )
     return next(((code, said) for holds, code, said in checks if not holds), None)

@@ -12,6 +12,7 @@ import orjson
 from autonomy.errors import ToolStopped
 from autonomy.rules.answers import DEFAULT_WAIT, Meaning, Said
 from autonomy.tools.base import Hand, Image, Job, stopped
+from ledger import spans
 from perception.errors import EgressFailed, EgressRefused
 from perception.sources.base import SourceBarred, SourceFailed, SourceRefuses, Wire
 
@@ -50,6 +51,13 @@ def wire_for(job: Job, seconds: float) -> Wire:
         hidden=tuple(filter(None, [job.secret])),
         ends=monotonic() + seconds,
     )
+
+
+def tell(called: Called | None) -> None:
+    """What a call means, to whoever follows the act."""
+    if called is not None:
+        said = called.said
+        spans.note(meaning=said.meaning.value, status=said.status, ms=called.took_ms)
 
 
 def see(hand: Hand, job: Job, wire: Wire) -> Image | Called:

@@ -20,6 +20,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from autonomy import feed
 from autonomy import undo as undos
 from autonomy.errors import AutonomyError
+from autonomy.lists import Lean
 from autonomy.models import Execution, Undo
 from autonomy.registry import all_types
 from autonomy.rules.actions import ActionType
@@ -138,7 +139,7 @@ def undo(request: HttpRequest, caller: Caller, pk: UUID) -> HttpResponse:
 
 def context_of(request: HttpRequest, caller: Caller) -> dict[str, Any]:
     asked = Asked.of(request.GET.dict())
-    found = list(_chosen(feed.autopilot(caller), asked)[: A_PAGE + 1])
+    found = Lean(_chosen(feed.autopilot(caller), asked))[: A_PAGE + 1]
     known = {each.key: each for each in all_types()}
     lines = _lines(found[:A_PAGE], known, caller)
     types = sorted((words.action(key), key) for key in known)

@@ -16,7 +16,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from autonomy import asking, decisions, feed
 from autonomy.decisions import Bulk
-from autonomy.feed import BESIDE, UNSHOWN
+from autonomy.feed import BESIDE
+from autonomy.lists import UNSHOWN, Merged
 from autonomy.registry import all_types
 from autonomy.rules.actions import SEVERITY
 from autonomy.rules.approvals import DECIDERS, UNKNOWN, risk_of
@@ -149,21 +150,11 @@ def context_of(request: HttpRequest, caller: Caller) -> dict[str, Any]:
 
 
 def _page(waiting: Waiting, asked: Asked, groups: Sequence[Group], size: int) -> Any:
-    """The newest of what is asked for, from where the page begins, and one more.
-
-    Ids are found first: what is shown is read for those alone.
-    """
-    chosen = _chosen(waiting, asked, groups)
-    found: list[tuple[UUID, str]] = []
-    for kind, of in chosen.items():
-        rows = of.filter(id__lt=UUID(asked.after)) if asked.after else of
-        ids = rows.order_by("-id").values_list("id", flat=True)[: size + 1]
-        found += [(id_, kind) for id_ in ids]
-    wanted: dict[str, list[UUID]] = {}
-    for id_, kind in sorted(found, reverse=True)[: size + 1]:
-        wanted.setdefault(kind, []).append(id_)
-    parts = [chosen[kind].filter(pk__in=ids) for kind, ids in wanted.items()]
-    return feed.Merged(*parts).order_by("-id")[: size + 1]
+    """The newest of what is asked for, from where the page begins, and one more."""
+    found = Merged(*_chosen(waiting, asked, groups).values())
+    if asked.after:
+        found = found.filter(id__lt=UUID(asked.after))
+    return found.order_by("-id")[: size + 1]
 
 
 def _chosen(waiting: Waiting, asked: Asked, groups: Sequence[Group]) -> Waiting:

@@ -100,8 +100,10 @@ def moments(now: datetime) -> dict[str, tuple[str, datetime]]:
 
 
 def later(now: datetime, before: datetime) -> list[Later]:
-    """Those that come before it is too late."""
-    found = {at: Later(key=key, words=said) for key, (said, at) in moments(now).items()}
+    """Those that come before it is too late; on Sundays tomorrow is Monday, once."""
+    found: dict[datetime, Later] = {}
+    for key, (said, at) in moments(now).items():
+        found.setdefault(at, Later(key=key, words=said))
     return [each for at, each in found.items() if at < before]
 
 

@@ -17,7 +17,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 from autonomy import asking, deciding, decisions
 from autonomy.decisions import Decided
 from autonomy.errors import AutonomyError, CannotSnooze, MovedTarget
-from autonomy.feed import BESIDE, UNSHOWN
+from autonomy.feed import BESIDE
+from autonomy.lists import UNSHOWN
 from autonomy.models import Approval, Intent
 from autonomy.rules.approvals import DECIDERS
 from autonomy.views import cards, offers, words

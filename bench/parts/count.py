@@ -19,7 +19,7 @@ Counts = Counter[str]
 
 @contextmanager
 def counted(into: Counts, said: list[str] | None = None) -> Iterator[None]:
-    """Count statements, savepoints and commits; each transaction's BEGIN travels too."""
+    """Count statements, savepoints and commits; what rides along travels for nothing."""
 
     def each(execute: Any, sql: Any, params: Any, many: Any, context: Any) -> Any:
         text = str(sql)
@@ -35,7 +35,7 @@ def counted(into: Counts, said: list[str] | None = None) -> Iterator[None]:
     def ends(autocommit: bool, **more: Any) -> Any:
         if autocommit:
             into["commits"] += 1
-            into["round_trips"] += 2
+            into["round_trips"] += 1
         return kept(autocommit, **more)
 
     connection.ensure_connection()

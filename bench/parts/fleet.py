@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -39,12 +39,7 @@ class Fleet:
 
     def cpu(self) -> float:
         """Seconds of user and system time that all of its processes took so far."""
-        sessions = {process.pid for process in self.processes}
-        return sum(
-            own + (ended if pid in sessions else 0.0)
-            for pid, _, session, own, ended in _table()
-            if session in sessions
-        )
+        return cpu_of(self.processes)
 
     def is_idle(self) -> bool:
         """No message waits, and none is being worked on."""
@@ -63,11 +58,11 @@ class Fleet:
             yield
         finally:
             self.processes.remove(process)
-            _stop(process)
+            end(process)
 
     def stop(self) -> None:
         for process in self.processes:
-            _stop(process)
+            end(process)
 
     def _start(self, *words: str) -> "subprocess.Popen[bytes]":
         log = settings.VAR_DIR / "log" / "bench.log"
@@ -76,6 +71,16 @@ class Fleet:
                 [sys.executable, *words],
                 cwd=ROOT, env=self.env, start_new_session=True, stdout=said, stderr=said,
             )  # fmt: skip
+
+
+def cpu_of(processes: "Iterable[subprocess.Popen[bytes]]") -> float:
+    """Seconds of processes that lead sessions, and of all in them, ended ones too."""
+    sessions = {process.pid for process in processes}
+    return sum(
+        own + (ended if pid in sessions else 0.0)
+        for pid, _, session, own, ended in _table()
+        if session in sessions
+    )
 
 
 def servers_cpu() -> float:
@@ -89,8 +94,10 @@ def servers_cpu() -> float:
     )
 
 
-def wait_for(is_so: Callable[[], bool], *, pause: float = 0.02) -> None:
-    until = time.monotonic() + PATIENCE
+def wait_for(
+    is_so: Callable[[], bool], *, pause: float = 0.02, patience: float = PATIENCE
+) -> None:
+    until = time.monotonic() + patience
     while not is_so():
         if time.monotonic() > until:
             raise TimeoutError("the fleet does not get there")
@@ -107,10 +114,13 @@ def _table() -> Iterator[tuple[int, int, int, float, float]]:
             yield int(folder.name), int(words[1]), int(words[3]), own, ended
 
 
-def _stop(process: "subprocess.Popen[bytes]") -> None:
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """Ask it to stop, and see that it and what it started is gone."""
     process.terminate()
     try:
         process.wait(20)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
         process.wait()
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)

@@ -25,8 +25,10 @@ NO_PID = 2**31 - 2
 # The shell leaves at once, so the daemon is nobody's child and outlives its starter.
 DETACH = '"$@" </dev/null >&2 & echo $!'
 ENVIRONMENT = {"LC_ALL": "C.UTF-8", "PATH": os.defpath}
+# What fails is logged without its statement and detail, which quote rows.
 POSTGRES = f"""listen_addresses={HOST} unix_socket_directories= max_connections=200
-shared_buffers=128MB synchronous_commit=on idle_in_transaction_session_timeout=60s"""
+shared_buffers=128MB synchronous_commit=on idle_in_transaction_session_timeout=60s
+log_min_error_statement=panic log_error_verbosity=terse"""
 INITDB = """-U postgres --auth=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8
 --locale-provider=builtin --no-instructions"""
 REDIS = f"""bind {HOST}

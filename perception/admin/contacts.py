@@ -25,6 +25,8 @@ class ContactAdmin(Shown):
     list_filter = ("opted_out",)
     search_fields = ("name", "email", "account__name")
     ordering = ("-id",)
+    # Whoever stands above has more to take out, and puts its own verb here.
+    erasing = staticmethod(erase_contact)
 
     def tools(self, request: HttpRequest, obj: Any = None) -> list[Tool]:
         if obj is None or obj.erased_at is not None:
@@ -54,7 +56,7 @@ class ContactAdmin(Shown):
 
         def erase() -> str:
             by = person_acting(caller_of(request))
-            changed = erase_contact(row.pk, by=by, now=timezone.now())
+            changed = self.erasing(row.pk, by=by, now=timezone.now())
             return f"Erased; {changed} interactions were changed."
 
         return self.asked(request, question, erase, self.url_of(row.pk))

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 LONGEST_SUBJECT = 300
 LONGEST_TEXT = 20_000
@@ -110,3 +111,14 @@ def without(text: str, words: Mapping[str, str]) -> str:
     )
     found = re.compile(rf"(?<!\w)(?:{either})(?!\w)", re.IGNORECASE)
     return found.sub(lambda hit: instead.get(hit[0].lower(), ERASED), text)
+
+
+def without_in(value: Any, words: Mapping[str, str]) -> Any:
+    """Plain JSON with each of these words replaced, in its keys too."""
+    if isinstance(value, str):
+        return without(value, words)
+    if isinstance(value, Mapping):
+        return {
+            without(key, words): without_in(each, words) for key, each in value.items()
+        }
+    return [without_in(e, words) for e in value] if isinstance(value, list) else value

@@ -9,6 +9,7 @@ import pytest
 
 from autonomy.models import BudgetUse, Intent, Permit, Receipt, Verdict
 from ledger.scope import tenant_scope
+from tests import trials
 from tests.autonomy.conftest import Desk
 from tests.races import FORK, in_processes, started
 
@@ -20,10 +21,7 @@ def _propose_together(desk: Desk, barrier: Any) -> None:
     desk.propose()
 
 
-def test_fifty_processes_on_a_budget_of_ten_get_ten(
-    make_desk: Callable[..., Desk],
-) -> None:
-    desk = make_desk(limit=LIMIT)
+def _fifty_processes(desk: Desk) -> None:
     in_processes(50, _propose_together, desk, FORK.Barrier(50))
     with tenant_scope(desk.tenant):
         assert BudgetUse.objects.get().used == LIMIT
@@ -34,6 +32,13 @@ def test_fifty_processes_on_a_budget_of_ten_get_ten(
         assert (approved, waiting) == (LIMIT, 50 - LIMIT)
         reasons = Verdict.objects.exclude(decision="AUTO_EXECUTE")
         assert set(reasons.values_list("reason", flat=True)) == {"BUDGET_EXHAUSTED"}
+    trials.record("budgets", trials=1, seed=None, processes=approved + waiting)
+
+
+def test_fifty_processes_on_a_budget_of_ten_get_ten(
+    make_desk: Callable[..., Desk],
+) -> None:
+    _fifty_processes(make_desk(limit=LIMIT))
 
 
 def test_all_rows_that_apply_are_taken_or_none(make_desk: Callable[..., Desk]) -> None:
@@ -45,6 +50,7 @@ def test_all_rows_that_apply_are_taken_or_none(make_desk: Callable[..., Desk]) -
     with tenant_scope(desk.tenant):
         assert list(BudgetUse.objects.values_list("used", flat=True)) == [3, 3, 3]
         assert Receipt.objects.count() == 3
+        trials.record("budgets", trials=1, seed=None, processes=Intent.objects.count())
 
 
 def _propose_for_ever(desk: Desk) -> None:
@@ -52,13 +58,7 @@ def _propose_for_ever(desk: Desk) -> None:
         desk.propose()
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_killed_processes_leave_usage_equal_to_what_they_did(
-    make_desk: Callable[..., Desk], seed: int
-) -> None:
-    """Kill -9 in between: never more than the limit, and used = permits that stand."""
-    desk = make_desk(limit=LIMIT)
-    dice = random.Random(seed)
+def _killed_processes(desk: Desk, dice: random.Random, seed: int) -> None:
     for _ in range(4):
         crew = started(6, _propose_for_ever, desk)
         for one in crew:
@@ -72,5 +72,29 @@ def test_killed_processes_leave_usage_equal_to_what_they_did(
             assert used == Receipt.objects.filter(returned_at=None).count()
             assert used == Permit.objects.count()
             assert used == Intent.objects.filter(status="APPROVED").count()
+        trials.record(
+            "budgets", trials=1, seed=seed, processes=len(crew), kills=len(crew)
+        )
     desk_is_usable = desk.propose()
     assert desk_is_usable.status in ("APPROVED", "AWAITING_APPROVAL")
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_killed_processes_leave_usage_equal_to_what_they_did(
+    make_desk: Callable[..., Desk], number: int
+) -> None:
+    """Kill -9 in between: never more than the limit, and used = permits that stand."""
+    seed = trials.seed(0) + number
+    _killed_processes(make_desk(limit=LIMIT), random.Random(seed), seed)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_races_for_a_budget_again_and_again(make_desk: Callable[..., Desk]) -> None:
+    """A11: twenty rounds of fifty processes; thirty of six that are killed, four times."""
+    for _ in range(20):
+        _fifty_processes(make_desk(limit=LIMIT))
+    seed = trials.seed()
+    dice = random.Random(seed)
+    for _ in range(30):
+        _killed_processes(make_desk(limit=LIMIT), dice, seed)

@@ -34,6 +34,7 @@ from perception import tenants
 from perception.models import Account, Contact, Opportunity, Tenant
 from perception.rules.callers import Caller
 from perception.rules.roles import Role
+from tests import trials
 from tests.autonomy.conftest import Desk, swept
 from tests.conftest import NOW
 from tests.races import in_threads
@@ -149,8 +150,7 @@ def test_yes_mints_one_permit_and_makes_it_due(risky: Asked) -> None:
         assert start(intent.id).execution is not None
 
 
-def test_fifty_clicks_are_one_decision(risky: Asked) -> None:
-    """H1: one winner, one permit, one fact; everybody else learns who and when."""
+def _fifty_clicks(risky: Asked) -> None:
     roles = (Role.APPROVER, Role.ADMIN)
 
     def click(number: int) -> str:
@@ -172,6 +172,20 @@ def test_fifty_clicks_are_one_decision(risky: Asked) -> None:
     assert risky.permits() == (1 if won == "yes" else 0)
     decided = [kind for kind in risky.kinds() if kind.startswith("approval.")]
     assert len(decided) == 1
+    trials.record("clicks", trials=1, seed=None, clicks=len(said))
+
+
+def test_fifty_clicks_are_one_decision(risky: Asked) -> None:
+    """H1: one winner, one permit, one fact; everybody else learns who and when."""
+    _fifty_clicks(risky)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_fifty_clicks_are_one_decision_a_hundred_times(desk: Desk) -> None:
+    """H1: as above, a hundred questions one after the other."""
+    for _ in range(100):
+        _fifty_clicks(Asked(desk, "send_email"))
 
 
 def test_the_same_person_gets_the_same_answer(risky: Asked) -> None:

@@ -176,7 +176,7 @@ def test_one_that_is_refused_closes_the_gate_until_the_next_arrives(
     assert (write(desk, later), send(desk, later)) == (1, 1)
     found = rows(desk)
     assert all(each.delivered_at is not None for each in found)
-    assert found[-1].body["covers"][-1] == row.day.isoformat()
+    assert row.day.isoformat() in found[-1].body["covers"]
     assert reason(desk) == ""
 
 

@@ -9,7 +9,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from autonomy import decisions, feed
+from autonomy.api.feed import ItemOut
 from autonomy.execute import start
+from autonomy.lists import Lean
 from autonomy.models import Approval, Execution, Intent, Run
 from ledger.scope import tenant_scope
 from perception import tenants
@@ -39,7 +41,7 @@ def next_of(desk: Desk, role: Role, *, at: datetime | None = None) -> list[feed.
 def autopilot_of(desk: Desk, role: Role) -> list[feed.Item]:
     caller = desk.house.caller(role)
     with tenant_scope(desk.tenant):
-        return shown(feed.autopilot(caller).order_by("-id"), caller)
+        return shown(Lean(feed.autopilot(caller)).order_by("-id"), caller)
 
 
 def inbox_of(desk: Desk, role: Role, *, at: datetime | None = None) -> list[feed.Item]:
@@ -248,3 +250,17 @@ def test_what_is_held_back_is_shown_until_it_goes_out(desk: Desk) -> None:
         caller = desk.house.caller(Role.SELLER)
         late: Any = feed.inbox(caller, now=leaves).order_by("-id")
         assert shown(late, caller) == []
+
+
+def test_each_item_has_the_shape_that_is_documented(desk: Desk) -> None:
+    """Items are plain values: what is said of them, and what they are, is one list."""
+    in_doubt(desk)
+    desk.propose("send_follow_up_email")
+    client, shape = desk.house.client(Role.SELLER), ItemOut()
+    seen = set()
+    for listed in ("next", "inbox", "autopilot"):
+        for item in client.send("GET", f"feed/{listed}/").json()["results"]:
+            assert set(item) == set(shape.fields)
+            assert item["at"].endswith("Z")
+            seen.add(item["kind"])
+    assert seen >= {"approval", "doubt"}

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from autonomy import asking, decisions, notice_choices, notifying
+from autonomy import decisions, notice_choices, notifying
 from autonomy.models import Approval, Notice, Telling
 from autonomy.notice_choices import Chosen
 from autonomy.rules.notices import TRIES, Topic
 from ledger.scope import tenant_scope
 from perception.models import Membership, Person
 from perception.rules.roles import Role
-from tests.autonomy.conftest import Desk
+from tests.autonomy.conftest import Desk, swept
 from tests.autonomy.notices import (
     LATER,
     SOON,
@@ -111,7 +111,7 @@ def test_sellers_are_asked_about_their_own_and_approvers_when_nobody_answers(
     assert to(box) == [address(desk, Role.SELLER)]
     with tenant_scope(desk.tenant):
         Approval.objects.update(remind_at=now, asked_at=now - timedelta(days=1))
-    asking.sweep(now=now)
+    swept(now)
     deliver(desk, now)
     deliver(desk, now + SOON)
     assert box.mails[-1]["Subject"] == "1 decision still waits"
@@ -119,7 +119,7 @@ def test_sellers_are_asked_about_their_own_and_approvers_when_nobody_answers(
     with tenant_scope(desk.tenant):
         expires = Approval.objects.get().expires_at
     late = expires - timedelta(minutes=30)
-    asking.sweep(now=late)
+    swept(late)
     deliver(desk, late)
     deliver(desk, late)
     assert box.mails[-1]["Subject"] == "1 escalation"

@@ -14,6 +14,7 @@ from ledger.models import Entry
 from ledger.scope import tenant_scope
 from perception.models import Contact, Opportunity
 from perception.rules.roles import Role
+from tests import trials
 from tests.autonomy.api.starts import (
     begin,
     draw_again,
@@ -57,6 +58,7 @@ def test_a_permit_that_somebody_changed_is_none(desk: Desk, change: str) -> None
     assert refused(desk, intent.id).startswith("There is no valid permit")
     assert last(desk, "budget.returned")["reason"].endswith("Its seal is not ours.")
     assert status(desk, other.id) == "AWAITING_APPROVAL"
+    trials.record("permits", trials=1, seed=None, forged=1)
 
 
 @pytest.mark.parametrize("end", ["spent_at", "voided_at"])
@@ -68,6 +70,7 @@ def test_a_permit_that_is_over_starts_nothing(desk: Desk, end: str) -> None:
     assert begin(desk, intent.id).execution is None
     assert status(desk, intent.id) == "EXPIRED"
     assert used(desk) == 0
+    trials.record("permits", trials=1, seed=None, over=1)
 
 
 def test_an_intent_that_somebody_approved_by_hand_starts_nothing(desk: Desk) -> None:
@@ -77,6 +80,7 @@ def test_an_intent_that_somebody_approved_by_hand_starts_nothing(desk: Desk) -> 
     sql(desk, change, str(intent.id))
     assert begin(desk, intent.id).execution is None
     assert status(desk, intent.id) != "EXECUTING"
+    trials.record("permits", trials=1, seed=None, missing=1)
 
 
 def test_a_permit_of_another_intent_opens_nothing(desk: Desk) -> None:
@@ -88,6 +92,7 @@ def test_a_permit_of_another_intent_opens_nothing(desk: Desk) -> None:
     sql(desk, lift, str(other.id))
     found = begin(desk, other.id)
     assert (found.execution, status(desk, other.id)) == (None, "EXPIRED")
+    trials.record("permits", trials=1, seed=None, moved=1)
 
 
 @pytest.mark.parametrize(
@@ -108,6 +113,7 @@ def test_what_was_edited_after_approval_is_not_what_was_approved(
     intent = desk.propose().id if who == "policy" else desk.approved(1)[0]
     sql(desk, f"UPDATE autonomy_intent SET {change} WHERE id = %s", str(intent))
     assert refused(desk, intent).endswith("It was minted for another action.")
+    trials.record("permits", trials=1, seed=None, moved=1)
 
 
 def test_an_expired_permit(desk: Desk) -> None:
@@ -115,14 +121,20 @@ def test_an_expired_permit(desk: Desk) -> None:
     intent = desk.propose().id
     draw_again(desk, intent, good_for=timedelta(microseconds=1))
     assert "It expired at" in refused(desk, intent)
+    trials.record("permits", trials=1, seed=None, over=1)
 
 
-def test_twenty_starts_are_one_execution(desk: Desk) -> None:
-    """A12: single use, however many try at once."""
+def _twenty_starts(desk: Desk) -> None:
     intent = desk.propose()
     found = in_threads(20, lambda _: begin(desk, intent.id))
     assert sum(each.execution is not None for each in found) == 1
     assert {each.reason for each in found} == {"", "NOT_APPROVED"}
+    trials.record("permits", trials=1, seed=None, races=1, starts=len(found))
+
+
+def test_twenty_starts_are_one_execution(desk: Desk) -> None:
+    """A12: single use, however many try at once."""
+    _twenty_starts(desk)
     with tenant_scope(desk.tenant):
         execution = Execution.objects.get()
         assert (execution.auto_executed, execution.approval_source) == (True, "POLICY")
@@ -130,6 +142,18 @@ def test_twenty_starts_are_one_execution(desk: Desk) -> None:
         assert Entry.objects.filter(kind="execution.started").count() == 1
         assert Entry.objects.filter(kind="permit.spent").count() == 1
     assert used(desk) == 1
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_twenty_starts_are_one_execution_two_hundred_times(
+    make_desk: Callable[..., Desk],
+) -> None:
+    """A12: as above, one permit after the other."""
+    desk = make_desk(limit=200)
+    for _ in range(200):
+        _twenty_starts(desk)
+    assert used(desk) == 200
 
 
 def modes(mode: str) -> Callable[[Desk], None]:

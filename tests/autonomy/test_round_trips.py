@@ -25,7 +25,7 @@ def test_a_run_asks_only_so_often(db: None) -> None:
     stages = [name for name in found if name not in ("claim", "whole")]
     assert stages == ["trigger", "gate", "decide", "approve", "execute"]
     assert [found[name]["commits"] for name in stages] == [1, 1, 1, 1, 1]
-    assert found["whole"]["round_trips"] <= 44
+    assert found["whole"]["round_trips"] <= 23
     assert found["whole"]["savepoints"] == 0
     with tenant_scope(world.tenant):
         runs = list(Intent.objects.values_list("run_id", flat=True))

@@ -17,6 +17,7 @@ from autonomy.rules.switches import Scope
 from autonomy.switchboard import Wanted, engage, release
 from ledger.record import Actor
 from ledger.scope import PLATFORM, tenant_scope
+from tests import trials
 from tests.autonomy.conftest import Desk
 from tests.races import started
 
@@ -88,6 +89,13 @@ def _trial(desk: Desk, scope: Scope, *, intents: int, rounds: int) -> list[float
         (switch.committed_at, switch.released_at or NEVER) for switch, _ in pressed
     ]
     late = [at for at in starts for begin, end in stops if begin < at < end]
+    trials.record(
+        "switches",
+        trials=len(stops),
+        violations=sum(any(begin < at < end for at in starts) for begin, end in stops),
+        seed=None,
+        starts=len(starts),
+    )
     assert late == []
     assert any(at > stops[0][1] for at in starts)
     with tenant_scope(tenant):

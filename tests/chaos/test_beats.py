@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from config import embedded
+from tests import trials
 from tests.walks.running import ROOT, Running, installation
 
 ZONES = (
@@ -255,6 +256,9 @@ def a_year(
                 year.start()
                 year.await_turns()
             year.assert_each_once()
+            trials.record(
+                "clocks", trials=len(year.wanted), seed=seed, kills=year.killed
+            )
         finally:
             year.stop()
     return year
@@ -271,7 +275,9 @@ def every_day(since: datetime) -> list[datetime]:
 def test_every_change_of_clocks_with_two_beats_that_are_killed() -> None:
     """G2: weeks are missed and caught up with once; each turn exactly once."""
     year = a_year(
-        lambda since: moments(since, around=(0,), hours=(12,)), 20261121, often=4
+        lambda since: moments(since, around=(0,), hours=(12,)),
+        trials.seed(20261121),
+        often=4,
     )
     assert year.killed >= 3
 
@@ -280,6 +286,5 @@ def test_every_change_of_clocks_with_two_beats_that_are_killed() -> None:
 @pytest.mark.timeout(3600)
 def test_a_whole_year_with_two_beats_that_are_killed() -> None:
     """G2: every day of the year besides, and hours before and after each change."""
-    seed = int(os.environ.get("SEED", random.randrange(2**32)))
-    year = a_year(every_day, seed, often=2)
+    year = a_year(every_day, trials.seed(), often=2)
     assert year.killed > 100

@@ -23,6 +23,7 @@ from config import cache, rates
 from config.embedded.place import wheel
 from perception.rules.callers import Caller
 from perception.rules.roles import Role
+from tests import trials
 from tests.chaos.story import Story
 from tests.walks.running import free_port, installation
 
@@ -157,4 +158,5 @@ def test_redis_dies_and_falls_silent(broker: Broker) -> None:
         # Celery's consumer may trip over its lost channel; then the worker begins anew.
         assert set(ended) <= {"worker"}
         sys.stdout.write(f"workers that began anew: {len(ended)}\n")
+        trials.record("broker", trials=sum(story.ends().values()), seed=None)
         running.stop()

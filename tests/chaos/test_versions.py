@@ -150,12 +150,17 @@ def test_old_and_new_finish_each_others_runs(tmp_path: Path) -> None:
         running.stop()
 
 
-def _release(folder: Path) -> None:
-    """The product, as a later release may have changed it."""
+def _copied(folder: Path) -> None:
+    """The product as it is, in a folder of its own."""
     for name in ("config", "plans", "autonomy", "perception", "ledger"):
         unread = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / name, folder / name, ignore=unread)
     shutil.copy(ROOT / "manage.py", folder)
+
+
+def _release(folder: Path) -> None:
+    """The product, as a later release may have changed it."""
+    _copied(folder)
     tasks = folder / "autonomy" / "tasks.py"
     text = tasks.read_text()
     for old, new in NEWER.items():

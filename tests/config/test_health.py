@@ -16,6 +16,7 @@ from django.core.management import call_command
 from django.test import Client
 
 from config import health
+from config.checkup import examine
 from ledger.record import record_all
 from ledger.scope import tenant_scope
 from perception.models import Heartbeat
@@ -47,6 +48,23 @@ def test_ready_when_everything_shows_life(alive: None) -> None:
         {"status": "ok", "checks": {"database": "ok", "redis": "ok"}},
     )
     assert ask("/livez") == (200, {"status": "ok"})
+
+
+def test_a_broker_of_its_own_is_asked_too(alive: None, monkeypatch: Any) -> None:
+    """S6: RabbitMQ that is away, or says nothing, shows in probe and doctor at once."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(1)
+        url = f"amqp://guest:guest@127.0.0.1:{silent.getsockname()[1]}//"
+        monkeypatch.setattr(settings, "CELERY_BROKER_URL", url)
+        status, body = ask("/healthz")
+        assert (status, body["checks"]["redis"]) == (503, "ok")
+        assert body["checks"]["broker"].startswith("unreachable")
+    found = {each.name: each for each in examine()}
+    assert not found["broker"].ok
+    assert found["broker"].remedy == "Check BROKER_URL."
+    # It carries no messages, so what it evicts is nobody's work.
+    assert found["redis eviction"].ok
 
 
 @pytest.mark.parametrize("process", health.PROCESSES)

@@ -11,6 +11,9 @@ from uuid import uuid4
 import psycopg2
 import pytest
 from django.conf import settings
+from django.db import connections
+
+from config import rights
 
 ROOT = Path(__file__).parents[2]
 KEYS = {
@@ -56,12 +59,12 @@ def test_a_superusers_url_is_enough(foreign: dict[str, str]) -> None:
     done = manage(foreign, "migrate", "-v0")
     assert done.returncode == 0, done.stderr
     assert f"created the role {name}_app" in done.stderr
+    assert manage(foreign, "seed", "--accounts", "1").returncode == 0
     again = manage(foreign, "migrate", "-v0")
     assert (again.returncode, again.stderr) == (0, "")
     seen = manage(foreign, "doctor")
     assert f"{name}_app: cannot bypass row-level security, owns 0 tables" in seen.stdout
     assert "system role: as it must be" in seen.stdout
-    assert manage(foreign, "seed", "--accounts", "1").returncode == 0
     # The secret of the new login is for this user alone.
     kept = Path(foreign["VAR_DIR"]) / "roles.json"
     assert kept.stat().st_mode & 0o077 == 0
@@ -84,6 +87,23 @@ def test_an_existing_weak_role_gets_its_rights(
     assert manage(env, "seed", "--accounts", "1").returncode == 0
     with pytest.raises(psycopg2.Error, match="permission denied"):
         _try(env["DATABASE_URL"], "DELETE FROM ledger_entry")
+
+
+def test_a_release_leaves_nobody_without_rights(db: None, monkeypatch: Any) -> None:
+    """S7: rights are renewed at once, so whoever works meanwhile is never refused."""
+    given, looked = rights._grants, []
+
+    def watched(app: str, existing: set[str]) -> Iterator[str]:
+        for statement in given(app, existing):
+            yield statement
+            if statement.startswith("REVOKE"):
+                with connections["default"].cursor() as cursor:
+                    cursor.execute("SELECT FROM perception_signal LIMIT 0")
+                looked.append(statement)
+
+    monkeypatch.setattr(rights, "_grants", watched)
+    rights.grant()
+    assert len(looked) == 2
 
 
 def _try(url: str, statement: str) -> None:

@@ -1,11 +1,14 @@
 """Settings that lose or repeat work stop the start, with what would mend them (S2, S5)."""
 
+import os
+import socket
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import redis
 from django.conf import settings
+from django.db import connection
 
 from config.celery import TaskInBroker, app
 from config.checkup import examine
@@ -16,8 +19,10 @@ TRANSPORT = {
     "visibility_timeout": 300,
     "socket_connect_timeout": 3,
     "socket_timeout": 3,
+    "socket_keepalive": True,
 }
 OURS = settings.DATABASES["default"]
+GUARDED = "-c lock_timeout=10s -c idle_in_transaction_session_timeout=90s"
 
 
 def _database(**changes: Any) -> dict[str, Any]:
@@ -48,6 +53,11 @@ CASES = [
     ("CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP", False, "on startup"),
     ("CELERY_BROKER_CONNECTION_MAX_RETRIES", 100, "gives its broker up"),
     ("CELERY_BROKER_TRANSPORT_OPTIONS", {"visibility_timeout": 300}, "silent Redis"),
+    (
+        "CELERY_BROKER_TRANSPORT_OPTIONS",
+        TRANSPORT | {"socket_keepalive": False},
+        "other end is gone",
+    ),
     ("CELERY_TASK_DEFAULT_PRIORITY", 3, "starve"),
     ("CELERY_TASK_QUEUE_MAX_PRIORITY", 10, "starve"),
     (
@@ -72,9 +82,20 @@ CASES = [
     ("DATABASES", _database(OPTIONS={"options": "-c app.tenant=x"}), "lock_timeout"),
     (
         "DATABASES",
+        _database(OPTIONS={**OURS["OPTIONS"], "keepalives_idle": 0}),
+        "cable",
+    ),
+    (
+        "DATABASES",
+        _database(OPTIONS={"options": f"{GUARDED}", "keepalives_idle": 5}),
+        "cable",
+    ),
+    (
+        "DATABASES",
         _database(
             OPTIONS={
-                "options": f"{OURS['OPTIONS']['options']} -c synchronous_commit=off"
+                **OURS["OPTIONS"],
+                "options": f"{OURS['OPTIONS']['options']} -c synchronous_commit=off",
             }
         ),
         "synchronous_commit",
@@ -100,17 +121,23 @@ def test_unsafe_settings_are_refused(name: str, value: Any, said: str) -> None:
 def test_rabbitmq_confirms_what_it_takes() -> None:
     """S6: the other broker has dangers of its own, and none of Redis's."""
     amqp = SAFE | {"CELERY_BROKER_URL": "amqp://guest@mq//"}
-    options = {"CELERY_BROKER_TRANSPORT_OPTIONS": {"confirm_publish": True}}
-    refuse_unsafe(SimpleNamespace(**(amqp | options)))
-    with pytest.raises(UnsafeCelery, match="confirm_publish"):
-        refuse_unsafe(
-            SimpleNamespace(**(amqp | {"CELERY_BROKER_TRANSPORT_OPTIONS": {}}))
-        )
+    del amqp["CELERY_BROKER_TRANSPORT_OPTIONS"]
+    safe = {"confirm_publish": True, "read_timeout": 3, "write_timeout": 3}
+    options = "CELERY_BROKER_TRANSPORT_OPTIONS"
+    refuse_unsafe(SimpleNamespace(**amqp, **{options: safe}))
+    for missing, said in (
+        ("confirm_publish", "confirm_publish"),
+        ("read_timeout", "silent RabbitMQ"),
+        ("write_timeout", "silent RabbitMQ"),
+    ):
+        given = {name: value for name, value in safe.items() if name != missing}
+        with pytest.raises(UnsafeCelery, match=said):
+            refuse_unsafe(SimpleNamespace(**amqp, **{options: given}))
 
 
 def test_every_check_is_tried() -> None:
     """None of them can rot unseen."""
-    told = {said for _, _, said in CASES} | {"confirm_publish"}
+    told = {said for _, _, said in CASES} | {"confirm_publish", "silent RabbitMQ"}
     for name, _, why in UNSAFE:
         assert any(said in why for said in told), (name, why)
 
@@ -125,6 +152,24 @@ def test_no_task_waits_in_the_broker(when: dict[str, Any]) -> None:
     """S2, R11: one that outlives the visibility timeout runs many times over."""
     with pytest.raises(TaskInBroker, match="due_at"):
         later.apply_async(**when)
+
+
+def test_both_ends_notice_a_cut_cable(db: None) -> None:
+    """S8: as Postgres has it for our own connections, and as the kernel has it for us."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT current_setting('tcp_keepalives_idle'),"
+            " current_setting('tcp_user_timeout')"
+        )
+        assert cursor.fetchone() == ("5", "15000")
+        line = socket.socket(fileno=os.dup(connection.connection.fileno()))
+        with line:
+            assert line.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 5
+            assert line.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+    with app.connection_for_read() as broker:
+        channel: Any = broker.default_channel
+        sock = channel.client.connection_pool.get_connection()._sock
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 5
 
 
 def test_the_doctor_sees_what_only_servers_know(db: None) -> None:

@@ -62,6 +62,8 @@ VARIABLES = {
     "SYNTHESIZER_URL",
     "LLM_MODEL",
     "EMAIL_URL",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "SENTRY_DSN",
 }
 
 # Path below /api/v1/ -> methods.

@@ -11,6 +11,7 @@ from autonomy.api.rituals import Rituals
 from config import rates
 from perception.api.settings import Me
 from perception.rules.roles import Role
+from tests import trials
 from tests.contract.fuzzing import EVERYBODY, Way, fuzz, serving
 
 # All of it as the admin; the rest of the roles share it between them.
@@ -53,6 +54,7 @@ def _look(base: str, role: Role | None, way: Way) -> None:
     found = fuzz(role, base, way)
     assert found.sent >= len(found.routes) > 0
     faults = [f"## {name}\n{fault}\n" for name, fault in sorted(found.faults.items())]
+    trials.record("fuzz", trials=found.sent, violations=len(faults), seed=None)
     assert not faults, "\n".join([f"{len(faults)} faults", *faults])
 
 

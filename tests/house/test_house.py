@@ -65,10 +65,10 @@ def test_every_kind_has_a_meaning_and_a_dot() -> None:
     assert all(meaning.endswith(".") for meaning in MEANING.values())
 
 
-@pytest.mark.parametrize("path", pages(), ids=lambda path: path.name)
-def test_the_reference_is_current(path: Path) -> None:
+def test_the_reference_is_current() -> None:
     """`make docs` writes it."""
-    assert path.read_text() == pages()[path]
+    for path, text in pages().items():
+        assert path.read_text(encoding="utf-8") == text, path.name
 
 
 def test_the_picture_of_the_house_names_every_room() -> None:
@@ -96,9 +96,61 @@ def test_every_dependency_is_pinned_and_has_a_reason() -> None:
                 continue
             assert "==" in line, line
             assert "#" in line or path.name == "requirements-prover.txt", line
-    constraints = (ROOT / "constraints.txt").read_text().splitlines()
-    assert all(re.match(r"[\w.\-\[\]]+==", line) for line in constraints if line)
-    assert not any(line.lower().startswith("psycopg==") for line in constraints)
+
+
+def locked(name: str) -> dict[str, list[str]]:
+    """What a lock holds: names, each with its versions; every one with hashes."""
+    held: dict[str, list[str]] = {}
+    text = (ROOT / f"{name}.lock").read_text()
+    assert "://" not in text, "a lock names no index"
+    for entry in re.split(r"\n(?=\S)", re.sub(r"(?m)^ *#.*\n", "", text)):
+        found = re.match(r"([\w.-]+)==(\S+)", entry)
+        assert found, entry
+        assert "--hash=sha256:" in entry, entry
+        held.setdefault(plain(found[1]), []).append(found[2])
+    return held
+
+
+def plain(package: str) -> str:
+    return re.sub(r"[-_.]+", "-", package).lower()
+
+
+def wanted(name: str) -> dict[str, str]:
+    """What a requirements file pins, and those that it includes."""
+    text = (ROOT / f"{name}.txt").read_text()
+    pins = {
+        plain(package): version
+        for package, version in re.findall(r"(?m)^([\w.-]+)(?:\[.*?\])?==(\S+)", text)
+    }
+    for other in re.findall(r"(?m)^-r (\S+)\.txt", text):
+        pins |= wanted(other)
+    return pins
+
+
+LOCKED = sorted(path.stem for path in ROOT.glob("requirements*.txt"))
+
+
+@pytest.mark.parametrize("name", LOCKED)
+def test_every_requirement_is_locked_with_hashes(name: str) -> None:
+    """`make lock` was run: what is wanted is what would be installed, to the byte."""
+    held, pins = locked(name), wanted(name)
+    assert pins == {package: held[package][0] for package in pins}
+    if name == "requirements-dev":
+        assert "psycopg" not in held
+
+
+def test_locks_of_one_environment_agree_and_make_knows_all() -> None:
+    """One version of a package in .venv, whichever lock it came by."""
+    made = (ROOT / "Makefile").read_text()
+    named = {
+        kind: re.findall(rf"(?m)^{kind} := (.*)$", made)[0].split()
+        for kind in ("TOGETHER", "APART")
+    }
+    assert sorted(named["TOGETHER"] + named["APART"]) == LOCKED
+    everything = locked(named["TOGETHER"][0])
+    for name in named["TOGETHER"]:
+        held = locked(name)
+        assert held == {package: everything[package] for package in held}, name
 
 
 def test_no_path_of_a_machine_in_what_is_committed() -> None:

@@ -20,6 +20,7 @@ from ledger.scope import tenant_scope
 from ledger.seal import seal_tenant
 from ledger.signing import origin, signer
 from ledger.verify import Report, verify_tenant
+from tests import trials
 from tests.ledger.conftest import START, facts
 
 SIZE = 600  # two landmarks of 256 and a rest
@@ -248,6 +249,7 @@ def test_every_tamper_is_found_and_named(
     assert attack.finding in said, report.findings
     if attack.at is not None:
         assert attack.at in findings_at(report, attack.finding)
+    trials.record("forgeries", trials=1, seed=None)
 
 
 def test_an_untouched_ledger_raises_no_alarm(fill: Callable[..., UUID]) -> None:
@@ -309,6 +311,7 @@ def test_a_recomputed_tree_is_narrowed_to_a_range(
     }
     # Size 200 was signed before the victim and still fits; 400 is the first that not.
     assert ranges == {(200, 399)}
+    trials.record("forgeries", trials=1, seed=None, keys_stolen=int(resign))
 
 
 def test_an_older_dump_is_found(scene: tuple[UUID, Any]) -> None:
@@ -337,6 +340,7 @@ def test_an_older_dump_is_found(scene: tuple[UUID, Any]) -> None:
         )
     report = verify_tenant(tenant)
     assert findings_at(report, "the end was cut off") == {600}
+    trials.record("forgeries", trials=1, seed=None)
 
 
 def test_a_tenant_that_vanished_is_known_to_the_witness(
@@ -349,6 +353,7 @@ def test_a_tenant_that_vanished_is_known_to_the_witness(
         )
     assert tenant in witness.witnessed_tenants()
     assert findings_at(verify_tenant(tenant), "the end was cut off") == {0}
+    trials.record("forgeries", trials=1, seed=None)
 
 
 def test_a_forged_witness_note_is_no_witness(fill: Callable[..., UUID]) -> None:
@@ -359,6 +364,7 @@ def test_a_forged_witness_note_is_no_witness(fill: Callable[..., UUID]) -> None:
     witness.keep(tenant, next(witness.kept(tenant))[:-20], now=START)
     said = [finding.what for finding in verify_tenant(tenant).findings]
     assert said == ["a note of the witness is not signed by us"]
+    trials.record("forgeries", trials=1, seed=None)
 
 
 def test_a_private_value_cannot_be_replaced(db: None, intruder: Any) -> None:
@@ -375,6 +381,7 @@ def test_a_private_value_cannot_be_replaced(db: None, intruder: Any) -> None:
     )
     said = [finding.what for finding in verify_tenant(tenant).findings]
     assert said == ["private value was changed"]
+    trials.record("forgeries", trials=1, seed=None)
     intruder.execute("DELETE FROM ledger_private WHERE tenant_id = %s", [str(tenant)])
 
 

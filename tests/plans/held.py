@@ -40,6 +40,8 @@ class Held(RuleBasedStateMachine):
 
     course: Course
     time: VirtualTime
+    # What was lived through, by all of them.
+    sequences = steps = 0
 
     def __init__(self) -> None:
         super().__init__()
@@ -77,6 +79,7 @@ class Held(RuleBasedStateMachine):
             key: str(row.status) for key, row in acts.items()
         }
         self._laws(plans, steps, acts)
+        type(self).steps += 1
 
     def _laws(
         self, plans: dict[UUID, Plan], steps: dict[UUID, Step], acts: dict[UUID, Intent]
@@ -122,6 +125,7 @@ class Held(RuleBasedStateMachine):
                 with tenant_scope(self.course.tenant):
                     held = contract.verify(row.pk)
                 assert held.ok, held.problems
+        type(self).sequences += 1
 
     # Helpers.
 

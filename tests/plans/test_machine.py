@@ -6,14 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    initialize,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import get_state_machine_test, initialize, precondition, rule
 
 from autonomy.errors import AutonomyError
 from autonomy.execute import start
@@ -29,6 +24,7 @@ from perception.rules.roles import Role
 from plans import drafting, orchestrator, steering
 from plans.drafting import By
 from plans.standing import to_edit
+from tests import trials
 from tests.plans.conftest import ESCALATE, NOTE, Course
 from tests.plans.held import Held
 from tests.plans.model import GOOD, LIVE, SUBMITTED, PlanModel
@@ -297,11 +293,14 @@ def machine(make_course: Callable[..., Course]) -> Iterator[type[Machine]]:
     """The machine with a tenant for all its accounts, in a time of its own."""
     with virtual_time() as time:
         Machine.course, Machine.time = make_course(limit=1_000_000), time
+        Machine.sequences = Machine.steps = 0
         yield Machine
 
 
-def _run(machine: type[Machine], sequences: int, **more: Any) -> None:
-    run_state_machine_as_test(
+def _run(
+    machine: type[Machine], sequences: int, chance: int | None = None, **more: Any
+) -> None:
+    test = get_state_machine_test(
         machine,
         settings=settings(
             max_examples=sequences,
@@ -313,6 +312,9 @@ def _run(machine: type[Machine], sequences: int, **more: Any) -> None:
             **more,
         ),
     )
+    (test if chance is None else seed(chance)(test))()
+    done, steps = machine.sequences, machine.steps
+    trials.record("plans", trials=done, seed=chance, steps=steps)
 
 
 def test_some_sequences(machine: type[Machine]) -> None:
@@ -321,6 +323,7 @@ def test_some_sequences(machine: type[Machine]) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(7200)
 def test_a_thousand_sequences(machine: type[Machine]) -> None:
-    """R1-R7, others every time."""
-    _run(machine, 1000, stateful_step_count=60)
+    """R1-R7, others every time, unless SEED says which."""
+    _run(machine, 1000, trials.seed(), stateful_step_count=60)

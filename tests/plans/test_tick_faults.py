@@ -18,6 +18,7 @@ from perception.models import Account
 from plans import contract, ending, orchestrator, stepping, transitions
 from plans.models import Plan
 from plans.orchestrator import Ticked, tick
+from tests import trials
 from tests.plans.conftest import ESCALATE, NOTE, Course
 from tests.plans.test_tick import promised
 
@@ -279,12 +280,14 @@ def _at_lines(make_course: Callable[..., Course], story: str, every: int) -> Non
     lines = die_at(10**9)
     after(course, plan)
     assert lines > 100
-    for line in range(1, lines + 1, every):
+    chosen = range(1, lines + 1, every)
+    for line in chosen:
         plan = before(course, f"died at {line}")
         assert die_at(line) == line
         tick(now=clock())
         after(course, plan)
         assert tick(now=clock()) == Ticked()
+    trials.record("crashes", trials=len(chosen), seed=None, lines=lines)
 
 
 @pytest.mark.parametrize("story", STORIES)
@@ -296,6 +299,7 @@ def test_a_tick_may_die_at_sampled_lines(
 
 
 @pytest.mark.long
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("story", STORIES)
 def test_a_tick_may_die_at_every_line(
     make_course: Callable[..., Course], story: str

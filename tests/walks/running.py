@@ -1,5 +1,6 @@
 """A whole installation of its own, started as a newcomer starts it."""
 
+import fcntl
 import os
 import shutil
 import signal
@@ -19,6 +20,7 @@ from typing import Any
 import psycopg2
 
 from config.embedded import endpoints
+from tests.lanes import SESSION
 
 ROOT = Path(__file__).parents[2]
 
@@ -118,13 +120,33 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
+def _copy(one: Running) -> None:
+    """Begin with servers that all lanes of this session migrated once."""
+    kept = Path(tempfile.gettempdir()) / f"prepared-{SESSION}"
+    kept.mkdir(mode=0o755, exist_ok=True)
+    with (kept / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (kept / "done").exists():
+            subprocess.run(
+                [sys.executable, "-m", "config.prepare"],
+                cwd=ROOT, env={**one.env, "VAR_DIR": str(kept / "var")}, check=True,
+            )  # fmt: skip
+            (kept / "done").touch()
+    # With its owners, and with what is where.
+    subprocess.run(["cp", "-a", str(kept / "var"), str(one.var)], check=True)
+
+
 @contextmanager
-def installation(**env: str) -> Iterator[Running]:
-    """One that is gone afterwards, whatever happened."""
+def installation(*, is_new: bool = False, **env: str) -> Iterator[Running]:
+    """One that is gone afterwards, whatever happened. Its database was migrated before,
+    unless it `is_new`.
+    """
     room = Path(tempfile.mkdtemp(prefix="walk-"))
     room.chmod(0o755)
     one = Running(room / "var", free_port(), **env)
     try:
+        if not is_new:
+            _copy(one)
         yield one
     finally:
         if one.process is not None and one.process.poll() is None:

@@ -18,7 +18,7 @@ from tests.walks.running import Running, installation
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Running]:
-    with installation() as one:
+    with installation(is_new=True) as one:
         yield one
 
 

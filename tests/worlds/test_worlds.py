@@ -1,8 +1,9 @@
 """U5: tenants live through days in virtual time; what must hold is looked at throughout."""
 
 import json
-from collections.abc import Iterator
-from contextlib import nullcontext
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import psycopg2
@@ -21,9 +22,11 @@ from config.worlds.report import report_on
 from config.worlds.shown import lines, page
 from perception.errors import NoSuchTenant
 from perception.tenants import find_tenant
+from tests import trials
 from tests.conftest import NOW
 
-ASKED = Asked(tenants=2, accounts=4, days=1, seed=20261121, faults=True, a_day=3.0)
+SEED = trials.seed(20261121)
+ASKED = Asked(tenants=2, accounts=4, days=1, seed=SEED, faults=True, a_day=3.0)
 # How each law is broken, by somebody who may do anything.
 BREAKS = {
     "nothing runs alone but where the verdict said so": """
@@ -92,8 +95,48 @@ FROM pg_attribute WHERE attrelid = 'plans_plan'::regclass AND attnotnull
 def world(services: None, django_db_blocker: Any) -> Iterator[World]:
     """A day of two tenants under fire, shared by what looks at it."""
     with django_db_blocker.unblock():
-        with lived(ASKED) as one:
+        with lived_and_told(ASKED) as one:
             yield one
+        connection.close()
+
+
+@contextmanager
+def lived_and_told(asked: Asked) -> Iterator[World]:
+    """A world after its days; how often a law was looked at in them is counted."""
+    looked, look = Counter[str](), laws.look
+
+    def counted(given: Mapping[str, str]) -> list[laws.Broken]:
+        looked.update(list(given))
+        return look(given)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(laws, "look", counted)
+        with lived(asked) as world:
+            trials.record(
+                "worlds",
+                trials=looked.total(),
+                violations=len(world.broken),
+                seed=asked.seed,
+                signals=sum(house.told for house in world.houses),
+                faults=world.broker.fate.struck.total(),
+                days=len(world.heard),
+            )
+            patched.undo()
+            yield world
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_a_month_under_fire_breaks_no_law(
+    services: None, django_db_blocker: Any
+) -> None:
+    """U5: thirty days of four tenants, one in each mode."""
+    asked = Asked(
+        tenants=4, accounts=8, days=30, seed=trials.seed(), faults=True, a_day=1.0
+    )
+    with django_db_blocker.unblock():
+        with lived_and_told(asked) as world:
+            assert world.broken == []
         connection.close()
 
 

@@ -170,7 +170,10 @@ def _is_text(node: ast.AST) -> bool:
     match node:
         case ast.JoinedStr() | ast.IfExp(orelse=ast.JoinedStr()):
             return True
-        case ast.keyword(arg="clause" | "explanation" | "remedy"):
+        case ast.keyword(arg="clause" | "explanation" | "remedy" | "remedies"):
+            return True
+        case ast.Assign(targets=[ast.Name(id="remedy" | "wanted")]):
+            # What the call below it will say.
             return True
         case _:
             return False

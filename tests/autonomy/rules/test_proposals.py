@@ -48,6 +48,18 @@ def test_what_holds_is_kept_in_its_order() -> None:
         ({"parameters": {"text": "Write to a@evil.example"}}, "ADDRESS_IN_TEXT"),
         ({"parameters": {"text": "Go to evil.example/login"}}, "ADDRESS_IN_TEXT"),
         ({"parameters": {"a": [{"b": "mailto:x"}]}}, "ADDRESS_IN_TEXT"),
+        (
+            {"parameters": {"text": "See h\u200bttps:\u2060//evil.example"}},
+            "ADDRESS_IN_TEXT",
+        ),
+        ({"parameters": {"text": "See evil.example?secret=1"}}, "ADDRESS_IN_TEXT"),
+        ({"parameters": {"text": "See evil.example:8443"}}, "ADDRESS_IN_TEXT"),
+        ({"parameters": {"text": "See //evil.example"}}, "ADDRESS_IN_TEXT"),
+        ({"parameters": {"text": "See 203.0.113.9/x"}}, "ADDRESS_IN_TEXT"),
+        ({"parameters": {"text": "See evil\u3002example/x"}}, "ADDRESS_IN_TEXT"),
+        ({"parameters": {"text": "Ask thief\uff20evil.example"}}, "ADDRESS_IN_TEXT"),
+        ({"parameters": {"text": "Pay \u202e001\u202c now"}}, "HIDDEN_TEXT"),
+        ({"parameters": {"text": "Fine.\U000e0070\U000e0061"}}, "HIDDEN_TEXT"),
     ],
 )
 def test_what_does_not_hold_is_refused(change: dict[str, Any], code: str) -> None:
@@ -66,6 +78,18 @@ def test_the_same_twice_and_more_than_three() -> None:
     assert [each.parameters["text"] for each in found.kept] == ["0", "1", "2"]
     assert [each.code for each in found.refused] == ["TOO_MANY"] * 18
     assert found.refused[-1].detail == "10 more were not looked at"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Q1/Q2, 24/7, 3.50/month and 1.2.3", "Is it ready?Yes. Mr. Smith: call at 10:30.",
+        "e.g. this/that", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "Fine \u2764\ufe0f",
+    ],
+)  # fmt: skip
+def test_plain_words_are_kept(text: str) -> None:
+    """D3: numbers, shares, and what joins letters and pictures lead nowhere."""
+    assert refused(replace(FINE, parameters={"text": text})) == []
 
 
 def test_a_models_reasons_are_cleaned_and_the_houses_are_not() -> None:

@@ -3,7 +3,6 @@
 In the suite a sample of the lines is tried for each tool; `-m long` tries every line.
 """
 
-import os
 import random
 import sys
 from collections.abc import Callable, Iterator
@@ -29,6 +28,7 @@ from ledger.record import Actor
 from ledger.scope import tenant_scope
 from perception.errors import EgressFailed
 from perception.sources.base import SourceRefuses
+from tests import trials
 from tests.autonomy.conftest import Desk
 from tests.autonomy.tools.peer import due
 from tests.autonomy.tools.worlds import NAMES, Servers, World, intend, world
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.timeout(1800)
 SOMEBODY = Actor(type="person", id="0198aaaa-0000-7000-8000-000000000009")
 FILES = {each.__file__ for each in (performing, carry, outside, settle, undo, undoing)}
 FILES |= {sys.modules[type(each).__module__].__file__ for each in HANDS.values()}
-SEED = int(os.environ.get("SEED", "20261121"))
+SEED = trials.seed(20261121)
 SAMPLE = 2
 
 
@@ -165,6 +165,7 @@ def test_what_did_apply_though_no_answer_came(
     stands = until_over(desk, intent)
     assert stands == ("SUCCEEDED" if here.keyed else "IN_DOUBT")
     assert here.effects() == 1
+    trials.record("answers", trials=1, seed=None, doubts=int(not here.keyed))
 
 
 def test_a_look_that_fails_after_the_act_is_no_failure_of_the_act(
@@ -189,6 +190,7 @@ def test_a_look_that_fails_after_the_act_is_no_failure_of_the_act(
     due(desk, intent)
     assert until_over(desk, intent) == "SUCCEEDED"
     assert here.effects() == 1
+    trials.record("answers", trials=1, seed=None)
 
 
 def test_undo_after_do_is_identity(here: World, desk: Desk) -> None:
@@ -199,6 +201,7 @@ def test_undo_after_do_is_identity(here: World, desk: Desk) -> None:
     if not here.undoes:
         with pytest.raises(CannotUndo, match="cannot be called back"):
             asked(desk, execution)
+        trials.record("undo", trials=1, seed=None, refused=1)
         return
     row = until_back(desk, asked(desk, execution))
     assert (row.status, row.error) == ("DONE", "")
@@ -206,6 +209,7 @@ def test_undo_after_do_is_identity(here: World, desk: Desk) -> None:
     assert here.seen() == before
     with tenant_scope(desk.tenant):
         assert Execution.objects.get(pk=execution).status == "UNDONE"
+    trials.record("undo", trials=1, seed=None, undone=1)
 
 
 def test_what_somebody_changed_since_stays(here: World, desk: Desk) -> None:
@@ -221,6 +225,7 @@ def test_what_somebody_changed_since_stays(here: World, desk: Desk) -> None:
     assert here.seen() == changed
     with tenant_scope(desk.tenant):
         assert Execution.objects.get(pk=execution).status == "SUCCEEDED"
+    trials.record("undo", trials=1, seed=None, conflicts=1)
 
 
 def _dies_doing(here: World, desk: Desk, lines: Callable[[int], list[int]]) -> None:
@@ -229,8 +234,8 @@ def _dies_doing(here: World, desk: Desk, lines: Callable[[int], list[int]]) -> N
     count = die_at(10**9, lambda: perform(calm, tenant=desk.tenant))
     assert here.effects() == before + 1
     _taken_back(here, desk, calm)
-    start = here.effects()
-    for line in lines(count):
+    start, chosen = here.effects(), lines(count)
+    for line in chosen:
         intent = intend(here, desk)
         die_at(line, partial(perform, intent, tenant=desk.tenant))
         due(desk, intent)
@@ -243,6 +248,7 @@ def _dies_doing(here: World, desk: Desk, lines: Callable[[int], list[int]]) -> N
             assert (stands, happened) == ("SUCCEEDED", 1), line
         _taken_back(here, desk, intent)
         start = here.effects()
+    trials.record("crashes", trials=len(chosen), seed=SEED, lines=count)
 
 
 def _taken_back(here: World, desk: Desk, intent: UUID) -> None:
@@ -258,7 +264,8 @@ def _dies_undoing(here: World, desk: Desk, lines: Callable[[int], list[int]]) ->
     calm = asked(desk, done(here, desk))
     count = die_at(10**9, lambda: take_back(calm.id, tenant=desk.tenant))
     assert here.seen() == before
-    for line in lines(count):
+    chosen = lines(count)
+    for line in chosen:
         row = asked(desk, done(here, desk))
         die_at(line, partial(take_back, row.id, tenant=desk.tenant))
         with tenant_scope(desk.tenant):
@@ -268,6 +275,7 @@ def _dies_undoing(here: World, desk: Desk, lines: Callable[[int], list[int]]) ->
         row = until_back(desk, row)
         assert (row.status, row.error) == ("DONE", ""), line
         assert here.seen() == before, line
+    trials.record("crashes", trials=len(chosen), seed=SEED, lines=count)
 
 
 def _sampled(name: str) -> Callable[[int], list[int]]:

@@ -59,7 +59,7 @@ def test_a_card_says_what_why_and_until_when(desk: Desk) -> None:
         f"/accounts/{desk.account.id}/",
         "Approve",
         "Bad timing",
-        "Tomorrow at 9",
+        "In an hour",
     ):
         assert said in page.text, said
     assert page.headers["Content-Security-Policy"] == POLICY

@@ -11,6 +11,7 @@ from django.db import connection
 from ledger.scope import tenant_scope
 from perception import holds, pulls, readings
 from perception.models import Pull
+from tests import trials
 from tests.conftest import NOW
 from tests.perception.watching.conftest import Peer, Watch
 from tests.races import started
@@ -79,12 +80,14 @@ def _at_lines(make_watch: Callable[..., Watch], peer: Peer, every: int) -> None:
     lines = die_at(calm, calm.queue(calm.to_peer(peer)), 10**9)
     agrees(calm)
     assert lines > 100
-    for line in range(1, lines + 1, every):
+    chosen = range(1, lines + 1, every)
+    for line in chosen:
         watch = make_watch()
         pull = watch.queue(watch.to_peer(peer))
         assert die_at(watch, pull, line) == line
         until_done(watch, pull)
         agrees(watch)
+    trials.record("crashes", trials=len(chosen), seed=None, lines=lines)
 
 
 def test_a_pull_may_die_at_sampled_lines(
@@ -95,6 +98,7 @@ def test_a_pull_may_die_at_sampled_lines(
 
 
 @pytest.mark.long
+@pytest.mark.timeout(3600)
 def test_a_pull_may_die_at_every_line(
     make_watch: Callable[..., Watch], peer: Peer
 ) -> None:

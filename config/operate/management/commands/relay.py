@@ -21,6 +21,8 @@ from autonomy.relay import Relay
 from autonomy.rules.flow import LEAST
 from autonomy.tasks import publish
 from autonomy.waking import CHANNEL
+from config import observing
+from config.databases import LINE
 from config.operate.tasks import pulse, run_simulations, write_exports
 from ledger.clock import clock
 from ledger.errors import NoSigningKey
@@ -54,6 +56,7 @@ class Command(BaseCommand):
             return
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stopping.set())
+        observing.start("relay")
         self.rounded = time.monotonic()
         tending = threading.Thread(target=self.keep_tending)
         tending.start()
@@ -65,6 +68,7 @@ class Command(BaseCommand):
             ear.wait(pause)
         ear.close()
         tending.join()
+        observing.stop()
 
     def keep_tending(self) -> None:
         """Seal and wake, beside the sending: a long seal must not hold a signal up."""
@@ -114,6 +118,7 @@ class Ear:
                 host=given["HOST"],
                 port=given["PORT"] or None,
                 connect_timeout=3,
+                **LINE,
             )
             self.line.autocommit = True
             with self.line.cursor() as cursor:
