@@ -74,6 +74,14 @@ class Relay:
 
     def round(self) -> int:
         """Send what is due and has room; return how much that was."""
+        count, entering = self._send()
+        # Doors enter what they receive themselves; this is what others left.
+        if sum(enter(tenant) for tenant in entering):
+            count += self._send()[0]
+        return count
+
+    def _send(self) -> tuple[int, list[UUID]]:
+        """The same, and whose signals wait to be entered."""
         with system_scope("relay"):
             # Should the machine lose this, the same is sent again, to claims that hold.
             ride("SET LOCAL synchronous_commit = off", (), writes=False)
@@ -91,10 +99,7 @@ class Relay:
         # Only now: a message that comes before its commit would find nothing to take.
         for message in mixed(sent):
             self.publish(message)
-        # Doors enter what they receive themselves; this is what others left.
-        if sum(enter(tenant) for tenant in entering):
-            return len(sent) + self.round()
-        return len(sent)
+        return len(sent), entering
 
     def _due(self, tenants: Sequence[str], again: float) -> list[Sent]:
         """What is due of these tenants, acts before runs."""
