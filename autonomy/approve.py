@@ -67,8 +67,8 @@ def _told(intent: Intent, judged: Judged) -> Judged:
 def _let_run(intent: Intent, judged: Judged, *, is_first: bool) -> bool:
     """A permit and its budget, or nothing of both: False where a budget is empty.
 
-    Everything is made ready before the budget is taken, as others wait for its rows
-    from then on.
+    All of it is written in the same breath before the budget is taken, as others wait
+    for its rows from then on.
     """
     answer, receipt = judged.answer, uuid7()
     row = _row(intent, judged, is_first=is_first)
@@ -78,12 +78,15 @@ def _let_run(intent: Intent, judged: Judged, *, is_first: bool) -> bool:
         consumed(intent, answer, receipt),
         permits.minted(permit),
     ]
-    lines = answer.facts.budgets
-    if not budget.consume(lines, intent=intent.id, day=answer.day, receipt=receipt):
-        return False
     writes = Writes().insert(row, permit).state(stated, now=answer.at)
     _move(intent, Intent.Status.APPROVED, answer, writes)
-    return True
+    return budget.consume(
+        answer.facts.budgets,
+        intent=intent.id,
+        day=answer.day,
+        receipt=receipt,
+        after=writes,
+    )
 
 
 def _hold(intent: Intent, judged: Judged, *, is_first: bool) -> None:
@@ -99,6 +102,7 @@ def _hold(intent: Intent, judged: Judged, *, is_first: bool) -> None:
     else:
         status = Intent.Status.AWAITING_APPROVAL
     _move(intent, status, answer, writes)
+    writes.ride()
     if status != Intent.Status.BLOCKED:
         stated.append(asking.open_for(intent, row, answer))
     else:
@@ -119,7 +123,7 @@ def _move(
     if status != Intent.Status.APPROVED:
         intent.dispatched_at = None
     moved = ("status", "updated_at", "judged_at", "due_at", "dispatched_at")
-    writes.update(intent, *moved).ride()
+    writes.update(intent, *moved)
 
 
 def look(question: Question) -> Judged:

@@ -5,12 +5,14 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
 from autonomy.models import Budget, BudgetUse
 from autonomy.rows import Writes
 from autonomy.rules.budget import effective_limit
 from autonomy.rules.facts import BudgetLine
+from ledger.riding import ride
 from ledger.scope import current_tenant
 from perception.accounts import visible_to
 from perception.models import Account
@@ -21,16 +23,26 @@ from perception.tenants import today
 _CONSUME = """
 SELECT autonomy_consume(%s, %s, %s, %s, %s::uuid[], %s::uuid[], %s::int[])
 """
+_HERE, _BACK = "SAVEPOINT unspent", "ROLLBACK TO SAVEPOINT unspent"
 _GIVE_BACK = "SELECT intent, receipt FROM autonomy_give_back_all(%s, %s::uuid[])"
 
 
 def consume(
-    lines: Sequence[BudgetLine], *, intent: UUID, day: date, receipt: UUID
+    lines: Sequence[BudgetLine],
+    *,
+    intent: UUID,
+    day: date,
+    receipt: UUID,
+    after: Writes | None = None,
 ) -> bool:
     """Take one out of every budget, or nothing; False where one of them is empty.
 
-    Do it last in a transaction: until the commit, others wait for the same rows.
+    Do it last in a transaction: until the commit, others wait for the same rows. `after`:
+    what is written in the same breath before it, and not at all where it fails.
     """
+    if after is not None:
+        ride(_HERE, ())
+        after.ride()
     found = Writes().ask(
         _CONSUME,
         [
@@ -43,7 +55,11 @@ def consume(
             [line.limit for line in lines],
         ],
     )
-    return found[0][0] is not None
+    taken = found[0][0] is not None
+    if after is not None and not taken:
+        with connection.cursor() as cursor:
+            cursor.execute(_BACK)
+    return taken
 
 
 def give_back(intent: UUID) -> UUID | None:

@@ -1,7 +1,7 @@
 """DECIDE: a frozen context in, at most three proposals out, whoever writes them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -36,13 +36,16 @@ MOST_BYTES, MOST_DEPTH = 32 * 1024, 8
 ASKED_BEFORE = "it was asked before, and is not charged for twice"
 RULED = Rules()
 
+# Whoever may not lose it meanwhile locks it.
 _HELD = "t.tenant_id = %s AND t.id = %s AND t.fence = %s"
+_LOCKED = f"{_HELD} FOR NO KEY UPDATE OF t"
 # At most one charged call for each admitted run, ever: the index says so.
 _CALL = """
 INSERT INTO autonomy_synthesizercall
     (id, tenant_id, run_id, synthesizer, gate_result, charged, called_at, tokens, cost,
-     refused)
-VALUES (%s, %s, %s, %s, %s, %s, statement_timestamp(), 0, 0, '')
+     refused, finished_at)
+VALUES (%s, %s, %s, %s, %s, %s, statement_timestamp(), 0, 0, '',
+        CASE WHEN %s THEN statement_timestamp() END)
 ON CONFLICT DO NOTHING
 """
 _CALLED = """
@@ -54,9 +57,9 @@ WHERE tenant_id = %s AND id = %s
 
 @dataclass(frozen=True, kw_only=True)
 class Begun:
-    """What is asked, and the row that says so; no row where it may not be asked again.
-
-    `writes`: what is still to be sent of that row.
+    """What is asked, and the row that says so until it is answered; no row where it may
+    not be asked again, or has answered already: `writes` is that row then, still to be
+    sent, and the run is locked.
     """
 
     asked: Asked
@@ -65,7 +68,7 @@ class Begun:
     types: Sequence[ActionType]
     # What ranks, as it stood then.
     standing: Standing
-    writes: Writes = field(default_factory=Writes)
+    writes: Writes | None = None
 
 
 def decide(held: Held) -> Stage | None:
@@ -198,8 +201,9 @@ def _begin(held: Held, chosen: Synthesizer) -> Begun | None:
     """Freeze what is known, and record that somebody is asked. A run that was begun
     before sees the same bytes again.
     """
-    named = [held.tenant, held.id, held.fence]
-    found = Writes().find(Run, _HELD, named, beside=("account",), also=(STANDING,))
+    named, at_once = [held.tenant, held.id, held.fence], chosen.name == RULES
+    where, also = _LOCKED if at_once else _HELD, (STANDING, registry.ROWS)
+    found = Writes().find(Run, where, named, beside=("account",), also=also)
     if not found:
         return None
     (run,) = found
@@ -209,25 +213,23 @@ def _begin(held: Held, chosen: Synthesizer) -> Begun | None:
     context = run.context or {}
     if "signals" not in context:
         context = _freeze(held, run.account, more=context)
-    if chosen.name != RULES:
+    if not at_once:
         # Asking takes its time: what is asked about is kept before, and the lease begins
         # anew. The rules answer at once.
         until = clock() + timedelta(seconds=settings.LEASE_SECONDS)
         if not runs.keep(held, context=context, lease_until=until):
             return None
-    types = registry.all_types()
+    types = registry.types_of(run.action_rows)
     asked = question(held.id, context, tenant=held.tenant, types=types)
     call, writes = uuid7(), Writes()
     allowed = GateResult.ALLOW.value
     named = [call, held.tenant, held.id]
-    writes.add(_CALL, [*named, chosen.name, allowed, chosen.charged])
-    if chosen.name == RULES:
+    writes.add(_CALL, [*named, chosen.name, allowed, chosen.charged, at_once])
+    begun = Begun(asked=asked, call=None, types=types, standing=standing)
+    if at_once:
         # Nobody is charged for them: their call is kept with what they answer.
-        return Begun(
-            asked=asked, call=call, types=types, standing=standing, writes=writes
-        )
-    recorded = call if writes.send() else None
-    return Begun(asked=asked, call=recorded, types=types, standing=standing)
+        return replace(begun, writes=writes)
+    return replace(begun, call=call if writes.send() else None)
 
 
 def _freeze(held: Held, account: Account, *, more: Mapping[str, Any]) -> dict[str, Any]:
@@ -236,25 +238,24 @@ def _freeze(held: Held, account: Account, *, more: Mapping[str, Any]) -> dict[st
     )
 
 
-def _finish(held: Held, begun: Begun, said: Said) -> Stage | None:
+def _finish(held: Held, begun: Begun, answered: Said) -> Stage | None:
     """Count what it took, whatever came of it; keep what holds, if the run is still ours."""
-    writes = begun.writes
+    writes = begun.writes or Writes()
     if begun.call is not None:
-        answer = said.answer
-        taken = (answer.tokens, answer.cost, said.fallback[:300])
+        answer = answered.answer
+        taken = (answer.tokens, answer.cost, answered.fallback[:300])
         writes.add(_CALLED, (*taken, held.tenant, begun.call))
         if answer.tokens or answer.cost:
             count(answer, now=held.at)
-    settled = settle(begun.asked, said, begun.types, begun.standing)
-    moved = runs.move(
-        held,
-        RunStatus.DECIDED,
-        Stage.APPROVE,
-        after=writes,
-        decided=settled.stated(),
-        context=begun.asked.context,
-    )
-    if not moved:
+    settled = settle(begun.asked, answered, begun.types, begun.standing)
+    status, stage = RunStatus.DECIDED, Stage.APPROVE
+    said: dict[str, Any] = {
+        "decided": settled.stated(),
+        "context": begun.asked.context,
+    }
+    if begun.writes is not None:
+        runs.go_on(held, status, stage, writes, **said)
+    elif not runs.move(held, status, stage, after=writes, **said):
         return None
     keep(held, settled, now=held.at)
     return Stage.APPROVE

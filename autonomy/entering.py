@@ -6,7 +6,6 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection
 
-from autonomy.rows import Writes
 from autonomy.rules.runs import RunStatus, Stage
 from autonomy.rules.triggers import OF_SIGNAL, trigger_of
 from autonomy.waking import wake as wake
@@ -49,8 +48,9 @@ WITH waiting AS (
 SELECT count(*) FROM made
 """
 
-# One step of the index for each tenant, however much each has.
-_TENANTS = """
+# The tenants whose signals wait; asked in the system scope. One step of the index for
+# each tenant, however much each has.
+WAITING = """
 WITH RECURSIVE waiting AS (
     (SELECT tenant_id FROM perception_signal WHERE entered_at IS NULL
      ORDER BY tenant_id LIMIT 1)
@@ -81,11 +81,6 @@ def enter_these(signals: Collection[UUID]) -> int:
     if not signals:
         return 0
     return _enter(limit=len(signals), ids=sorted({str(id_) for id_ in signals}))
-
-
-def waiting_tenants() -> list[UUID]:
-    """The tenants whose signals wait; asked in the system scope."""
-    return [tenant for (tenant,) in Writes().ask(_TENANTS, [])]
 
 
 def insist_on_room() -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Model, Q, QuerySet, TextField
+from django.db.models import Model, QuerySet, TextField
 from django.db.models.functions import Cast
 
 from autonomy import briefing
@@ -20,15 +20,16 @@ from autonomy.models import (
 )
 from ledger.record import Actor
 from ledger.scope import current_tenant
-from perception.erasure import AT_ONCE, erase_contact, words_of
+from perception.erasure import AT_ONCE, erase_contact, saying, words_of
 from perception.models import Contact
 from perception.rules.interactions import without_in
 
-# What belongs to an account and may name its people, and where.
+# What belongs to an account and may name its people, and where. Whoever decides locks
+# questions before intents, and so does this.
 NAMING: Sequence[tuple[type[Model], tuple[str, ...]]] = (
     (Run, ("context", "decided")),
-    (Intent, ("parameters", "rationale")),
     (Approval, ("edits", "note")),
+    (Intent, ("parameters", "rationale")),
     (Execution, ("before", "after")),
     (Effect, ("data", "before")),
     (Undo, ("reason", "found")),
@@ -41,7 +42,8 @@ def forget_contact(contact: UUID, *, by: Actor, now: datetime) -> int:
 
     What was done stays done, and says their name and address no more; briefs lose what
     they quote of them. An act that is still open has other words then than those that
-    somebody said yes to, so that it is not started by that yes.
+    somebody said yes to, so that it is not started by that yes. Plans stand above:
+    `plans.forgetting` does this, and theirs.
     """
     found = Contact.objects.filter(
         tenant_id=current_tenant(), pk=contact, erased_at__isnull=True
@@ -59,10 +61,7 @@ def _blot(model: type[Model], fields: Sequence[str], contact: Contact) -> None:
     rows = _of(model, contact.account_id).annotate(
         **{f"{field}_said": Cast(field, TextField()) for field in fields}
     )
-    named = Q()
-    for field in fields:
-        for word in words:
-            named |= Q(**{f"{field}_said__icontains": word})
+    named = saying([f"{field}_said" for field in fields], words)
     for row in rows.filter(named).order_by("id").iterator(chunk_size=AT_ONCE):
         told = {field: without_in(getattr(row, field), words) for field in fields}
         _of(model, contact.account_id).filter(pk=row.pk).update(**told)

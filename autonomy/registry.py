@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+import orjson
 from django.db import IntegrityError, transaction
 
 from autonomy.errors import (
@@ -24,6 +25,13 @@ from perception.rules.callers import Caller
 
 Row = Mapping[str, Any]
 COLUMNS = ("key", "tier", "tool", "min_confidence", "declared")
+# The tenant's rows, for who reads something else of the tenant besides.
+ROWS = (
+    "action_rows",
+    """(SELECT jsonb_agg(jsonb_build_object('key', c.key, 'tier', c.tier, 'tool', c.tool,
+'min_confidence', c.min_confidence, 'declared', c.declared) ORDER BY c.key)::text
+FROM autonomy_actionrow c WHERE c.tenant_id = t.tenant_id)""",
+)
 
 
 def all_types() -> list[ActionType]:
@@ -31,7 +39,16 @@ def all_types() -> list[ActionType]:
     found = Writes().find(
         ActionRow, "t.tenant_id = %s ORDER BY t.key", [current_tenant()]
     )
-    rows = {row.key: {name: getattr(row, name) for name in COLUMNS} for row in found}
+    return _merged({name: getattr(row, name) for name in COLUMNS} for row in found)
+
+
+def types_of(action_rows: str | None) -> list[ActionType]:
+    """The same, of rows that were read along."""
+    return _merged(orjson.loads(action_rows) if action_rows else ())
+
+
+def _merged(found: Iterable[Row]) -> list[ActionType]:
+    rows = {row["key"]: row for row in found}
     keys = [*CORE, *(key for key in rows if key not in CORE)]
     tools = _tools(row["tool"] for row in rows.values())
     merged = (

@@ -2,14 +2,14 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from django.conf import settings
 
-from autonomy.entering import enter, waiting_tenants
+from autonomy.entering import WAITING, enter
 from autonomy.rows import Writes
-from autonomy.rules.flow import Seen, room_after
+from autonomy.rules.flow import LEAST, Seen, room_after, together
 from autonomy.rules.runs import Stage
 from ledger.riding import ride
 from ledger.scope import system_scope
@@ -17,17 +17,21 @@ from ledger.scope import system_scope
 # A later version's stages are for its own relay to send.
 KNOWN = frozenset(Stage)
 
-_BUSY = "SELECT autonomy_busy_tenants()"
-_RUNS = "SELECT * FROM autonomy_send_runs(%s::uuid[], %s, %s)"
-_UNDOS = "SELECT * FROM autonomy_send_undos(%s, %s)"
-_INTENTS = "SELECT * FROM autonomy_send_intents(%s::uuid[], %s, %s)"
+# Who has something to be done; and what is to be taken back, sent along the way.
+_STANDING = f"""
+SELECT 'enters', tenant_id, NULL::uuid FROM ({WAITING}) w
+UNION ALL SELECT 'undo', u.tenant, u.undo FROM autonomy_send_undos(%s, %s) u
+UNION ALL SELECT 'busy', b, NULL FROM autonomy_busy_tenants() b
+"""  # noqa: S608  nothing in it comes from outside
 
-# What is sent and that nobody has taken up, within the windows of these tenants.
-_SEEN = """
-SELECT count(*) FILTER (WHERE waits),
+# What was sent and nobody has taken up, within the windows of these tenants, before
+# more is sent: acts, then runs.
+_DUE = """
+SELECT 'seen' AS what, NULL::uuid AS id, NULL::uuid AS tenant, NULL AS stage,
+       count(*) FILTER (WHERE waits) AS waiting,
        coalesce(extract(epoch FROM clock_timestamp() - percentile_disc(0.5)
-           WITHIN GROUP (ORDER BY dispatched_at) FILTER (WHERE waits)), 0),
-       coalesce(bool_or(place >= %s), false)
+           WITHIN GROUP (ORDER BY dispatched_at) FILTER (WHERE waits)), 0)::float AS age,
+       coalesce(bool_or(place >= %s), false) AS is_full
 FROM unnest(%s::uuid[]) AS t(id), LATERAL (
     (SELECT dispatched_at, row_number() OVER (ORDER BY due_at) AS place,
             dispatched_at IS NOT NULL
@@ -44,18 +48,26 @@ FROM unnest(%s::uuid[]) AS t(id), LATERAL (
      WHERE tenant_id = t.id AND due_at <= clock_timestamp()
        AND status IN ('APPROVED', 'EXECUTING')
      ORDER BY due_at LIMIT %s)) AS w
+UNION ALL SELECT 'act', a.intent, a.tenant, NULL, NULL, NULL, NULL
+FROM autonomy_send_intents(%s::uuid[], %s, %s) a
+UNION ALL SELECT 'run', r.run, r.tenant, r.stage, NULL, NULL, NULL
+FROM autonomy_send_runs(%s::uuid[], %s, %s) r
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sent:
-    """One message: a run from a stage on, an intent that is to be done, or taken back."""
+    """One message: a run from a stage on, an intent that is to be done, or taken back.
+
+    `along`: runs at the same stage that travel with it, each with its tenant.
+    """
 
     tenant: UUID
     stage: Stage
     run: UUID | None = None
     intent: UUID | None = None
     undo: UUID | None = None
+    along: tuple[tuple[UUID, UUID], ...] = ()
 
 
 class Relay:
@@ -71,6 +83,9 @@ class Relay:
         self.publish = publish
         self.turn: deque[UUID] = deque()
         self.room = room or settings.IN_FLIGHT
+        # What may be under way of those whose turn it was, and whether somebody has
+        # more to do than that.
+        self.window, self.full = LEAST, False
 
     def round(self) -> int:
         """Send what is due and has room; return how much that was."""
@@ -82,45 +97,44 @@ class Relay:
 
     def _send(self) -> tuple[int, list[UUID]]:
         """The same, and whose signals wait to be entered."""
+        self.full = False
         with system_scope("relay"):
             # Should the machine lose this, the same is sent again, to claims that hold.
             ride("SET LOCAL synchronous_commit = off", (), writes=False)
-            entering = waiting_tenants()
             again = settings.LEASE_SECONDS / 2
-            undos = Writes().ask(_UNDOS, [settings.IN_FLIGHT, again])
+            found = Writes().ask(_STANDING, [settings.IN_FLIGHT, again])
+            entering = [tenant for what, tenant, _ in found if what == "enters"]
             sent = [
                 Sent(tenant=tenant, stage=Stage.EXECUTE, undo=undo)
-                for undo, tenant in undos
+                for what, tenant, undo in found
+                if what == "undo"
             ]
-            tenants = self._in_turn([row[0] for row in Writes().ask(_BUSY, [])])
-            if tenants:
-                self._look(tenants)
+            busy = [tenant for what, tenant, _ in found if what == "busy"]
+            if tenants := self._in_turn(busy):
                 sent += self._due(tenants, again)
         # Only now: a message that comes before its commit would find nothing to take.
-        for message in mixed(sent):
+        is_literal = settings.SPINE_STRIDE is not None
+        for message in bundled(mixed(sent), LEAST if is_literal else self.window):
             self.publish(message)
         return len(sent), entering
 
     def _due(self, tenants: Sequence[str], again: float) -> list[Sent]:
-        """What is due of these tenants, acts before runs."""
-        given = [list(tenants), self._each(tenants), again]
-        sent = [
-            Sent(tenant=tenant, stage=Stage.EXECUTE, intent=intent)
-            for intent, tenant in Writes().ask(_INTENTS, given)
-        ]
-        sent += [
-            Sent(tenant=tenant, stage=Stage(stage), run=run)
-            for run, tenant, stage in Writes().ask(_RUNS, given)
-            if stage in KNOWN
-        ]
-        return sent
-
-    def _look(self, tenants: Sequence[str]) -> None:
-        """Make room for what hands take up soon."""
-        each = self._each(tenants)
-        ((waiting, age, full),) = Writes().ask(_SEEN, [each, list(tenants), each, each])
-        seen = Seen(waiting=waiting, age=float(age), full=full)
+        """What is due of these tenants, acts before runs; and the room of the next round,
+        by what hands take up soon.
+        """
+        given = [list(tenants), each := self._each(tenants), again]
+        due = Writes().ask(_DUE, [each, given[0], each, each, *given, *given])
+        ((*_, waiting, age, full),) = [row for row in due if row[0] == "seen"]
+        seen = Seen(waiting=waiting, age=age, full=full)
+        self.window, self.full = each * len(tenants), full
         self.room = room_after(self.room, seen, most=settings.IN_FLIGHT)
+        return [
+            Sent(tenant=tenant, stage=Stage.EXECUTE, intent=id_)
+            if what == "act"
+            else Sent(tenant=tenant, stage=Stage(stage), run=id_)
+            for what, id_, tenant, stage, *_ in due
+            if what == "act" or (what == "run" and stage in KNOWN)
+        ]
 
     def _each(self, tenants: Sequence[str]) -> int:
         """The window of each of them."""
@@ -150,3 +164,20 @@ def mixed(sent: Sequence[Sent]) -> list[Sent]:
         if queue:
             queues.append(queue)
     return ordered
+
+
+def bundled(sent: Sequence[Sent], window: int) -> list[Sent]:
+    """Fresh runs in messages of some, in their order; all others in one of their own."""
+    fresh = [message for message in sent if _is_fresh(message)]
+    size = together(window, len(fresh))
+    messages = [message for message in sent if not _is_fresh(message)]
+    for first in range(0, len(fresh), size):
+        leader, *others = fresh[first : first + size]
+        along = tuple((one.run, one.tenant) for one in others if one.run)
+        messages.append(replace(leader, along=along))
+    return messages
+
+
+def _is_fresh(message: Sent) -> bool:
+    """Nothing of it is done yet: a walk from its beginning, which any hand can take."""
+    return message.run is not None and message.stage is Stage.TRIGGER

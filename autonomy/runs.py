@@ -1,7 +1,7 @@
 """Runs: claimed with a fence, moved by it, parked when they fail too often."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -16,7 +16,7 @@ from autonomy.rows import Writes
 from autonomy.rules.runs import TERMINAL, RunStatus, Stage
 from ledger.record import SYSTEM, Actor, Fact, record
 from ledger.rules.kinds import Kind
-from ledger.scope import current_tenant, tenant_scope
+from ledger.scope import current_tenant
 
 May = Callable[[Stage], bool]
 
@@ -37,8 +37,12 @@ class Held:
     fence: int
     deferred: int
     at: datetime
+    # Whether it was tried before, so that this claim has to count whatever comes of it.
+    again: bool
     # Whether this worker goes on into a stage.
     may: May
+    # What was approved on this walk.
+    approved: list[UUID] = field(default_factory=list)
 
     @property
     def subjects(self) -> dict[str, UUID]:
@@ -51,20 +55,18 @@ def everywhere(stage: Stage) -> bool:
     return True
 
 
-def claim(
-    run: UUID, stage: Stage, *, tenant: UUID, may: May = everywhere
-) -> Held | None:
-    """Take a run that waits at a stage; None where there is nothing to take."""
-    with tenant_scope(tenant):
-        lasts, most = settings.LEASE_SECONDS, settings.MAX_ATTEMPTS
-        found = Writes().ask(_CLAIM, [tenant, run, stage.value, lasts, most])
-        ((text,),) = found
-        if text is None:
-            return None
-        row = orjson.loads(text)
-        if row["status"] == RunStatus.PARKED:
-            _state_parked(run, UUID(row["account_id"]), row)
-            return None
+def claim(run: UUID, stage: Stage, *, tenant: UUID, may: May) -> Held | None:
+    """Take a run of the tenant in scope that waits at a stage; None where there is
+    nothing to take. It is taken once that is committed.
+    """
+    lasts, most = settings.LEASE_SECONDS, settings.MAX_ATTEMPTS
+    ((text,),) = Writes().ask(_CLAIM, [tenant, run, stage.value, lasts, most])
+    if text is None:
+        return None
+    row = orjson.loads(text)
+    if row["status"] == RunStatus.PARKED:
+        _state_parked(run, UUID(row["account_id"]), row)
+        return None
     return Held(
         id=run,
         tenant=tenant,
@@ -76,6 +78,7 @@ def claim(
         fence=row["fence"],
         deferred=row["deferred"],
         at=datetime.fromisoformat(row["at"]),
+        again=row["attempts"] > 1,
         may=may,
     )
 
@@ -119,12 +122,16 @@ def sent_at(held: Held, stage: Stage) -> datetime | None:
     return held.at if is_literal or held.may(stage) else None
 
 
-def put_off(held: Held, *, error: str) -> None:
-    """After a failure: again, a little later each time."""
-    rows = Run.objects.filter(tenant_id=held.tenant, pk=held.id, fence=held.fence)
+def put_off(held: Held, *, error: str, claimed: bool = True) -> None:
+    """After a failure: again, a little later each time. Not `claimed`: the claim was
+    taken back with what failed, and counts from now on.
+    """
+    fence = held.fence if claimed else held.fence - 1
+    rows = Run.objects.filter(tenant_id=held.tenant, pk=held.id, fence=fence)
     tried = rows.values_list("attempts", flat=True).first() or 1
     pause = timedelta(seconds=min(2**tried, 30))
     rows.update(
+        attempts=tried,
         lease_until=None,
         dispatched_at=None,
         due_at=Now() + pause,

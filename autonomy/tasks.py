@@ -4,7 +4,9 @@ During a rollout senders and workers are of two versions: what a later one sends
 is `later`, and ignored; what a later one takes besides has a default.
 """
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +18,9 @@ from autonomy.relay import Sent
 from autonomy.rules.runs import Stage
 from autonomy.undoing import take_back
 
+# Seconds after which a worker hands on the runs that came along with the first.
+PATIENCE = 0.25
+
 
 def _of_spine(step: Callable[..., None]) -> Any:
     """A task that opens its tenant's scope itself, once for each stage."""
@@ -24,8 +29,20 @@ def _of_spine(step: Callable[..., None]) -> Any:
 
 
 @_of_spine
-def trigger(*, run: str, tenant: str, **later: Any) -> None:
-    pipeline.walk(UUID(run), Stage.TRIGGER, tenant=UUID(tenant), may=_may_stride)
+def trigger(
+    *, run: str, tenant: str, others: Sequence[Sequence[str]] = (), **later: Any
+) -> None:
+    """Walk this run, then those that came along, for as long as none takes its time."""
+    waiting, until = deque(others), monotonic() + PATIENCE
+    try:
+        pipeline.walk(UUID(run), Stage.TRIGGER, tenant=UUID(tenant), may=_may_stride)
+        while waiting and monotonic() < until:
+            one, whose = waiting.popleft()
+            pipeline.walk(UUID(one), Stage.TRIGGER, tenant=UUID(whose), may=_may_stride)
+    finally:
+        # One that is slow, or breaks, holds nobody else up.
+        if waiting:
+            _send_together(waiting)
 
 
 @_of_spine
@@ -78,12 +95,22 @@ def publish(sent: Sent) -> None:
         execute.apply_async(kwargs=ids, retry=False)
         return
     ids = {"run": str(sent.run), "tenant": str(sent.tenant)}
+    if sent.along:
+        _send_together([(sent.run, sent.tenant), *sent.along])
+        return
     if settings.SPINE_STRIDE is None:
         # A stride takes the next stages along; what it leaves is sent again.
         WALK[sent.stage].apply_async(kwargs=ids, retry=False)
         return
     steps = list(WALK)[list(WALK).index(sent.stage) :]
     chain(*(WALK[stage].si(**ids) for stage in steps)).apply_async(retry=False)
+
+
+def _send_together(runs: Sequence[Sequence[object]]) -> None:
+    """Runs with their tenants in one message, to be walked one after the other."""
+    (run, tenant), *others = ([str(id_) for id_ in ids] for ids in runs)
+    ids = {"run": run, "tenant": tenant, "others": others}
+    trigger.apply_async(kwargs=ids, retry=False)
 
 
 def _may_stride(stage: Stage) -> bool:

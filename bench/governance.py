@@ -19,11 +19,12 @@ from autonomy.models import Budget, Intent
 from autonomy.opening import open_tenant
 from autonomy.policies import policy_of
 from autonomy.propose import propose
+from autonomy.rows import Writes
 from autonomy.rules.facts import BudgetLine
 from autonomy.rules.judge import judge
 from autonomy.simulate import simulate
 from autonomy.steering import set_budget, set_mode
-from ledger.record import SYSTEM, Fact, record
+from ledger.record import SYSTEM, Fact
 from ledger.rules.kinds import Kind
 from ledger.scope import tenant_scope
 from perception.accounts import add_account
@@ -178,8 +179,10 @@ def _consume(tenant: UUID, done: Any) -> None:
         intent = uuid4()
         with tenant_scope(tenant):
             fact = Fact(kind=Kind.BUDGET_CONSUMED, subjects={"intent": intent})
-            record(fact, now=datetime.now(UTC))
-            budget.consume([line], intent=intent, day=day, receipt=uuid4())
+            stated = Writes().state([fact], now=datetime.now(UTC))
+            budget.consume(
+                [line], intent=intent, day=day, receipt=uuid4(), after=stated
+            )
 
     _until(done, once)
 

@@ -48,9 +48,10 @@ class Bare:
                            "-I", "bench.parts.bare")  # fmt: skip
 
     def lot(self, count: int) -> None:
+        bare.forget()
         for _ in range(count):
             bare.publish(str(uuid4()))
-        wait_for(self.fleet.is_idle, pause=0.001 if count == 1 else 0.02)
+        wait_for(lambda: bare.ended() == count, pause=0.001 if count == 1 else 0.02)
 
     def probe(self) -> float:
         began = time.perf_counter()

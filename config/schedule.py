@@ -1,7 +1,9 @@
 """The timetable: short interval ticks only; calendars are computed from rows."""
 
+from datetime import datetime
 from typing import Any
 
+from celery.schedules import schedstate
 from django.conf import settings
 from django.db import Error, close_old_connections
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
@@ -9,7 +11,7 @@ from django_celery_beat.schedulers import DatabaseScheduler
 
 from autonomy import jobs
 from ledger.clock import clock
-from perception.pulse import beat
+from perception.pulse import Calls, beat
 
 # name -> (task, seconds). Installed where missing, never overwritten: what an
 # operator changed in the admin stays.
@@ -42,6 +44,7 @@ TICKS = {
 }
 
 ALLOWED_TASKS = frozenset(task for task, _ in TICKS.values())
+PULSE, _ = TICKS["pulse"]
 
 
 def install_missing() -> int:
@@ -59,7 +62,18 @@ def install_missing() -> int:
 
 
 class Timetable(DatabaseScheduler):
-    """Beat's scheduler; it shows that it lives, and outlives its database."""
+    """Beat's scheduler; it shows that it lives, and outlives its database and workers.
+
+    What no worker has taken yet need not be sent again. So while pulses stay unanswered
+    the other ticks are held back, and are due until a worker shows life.
+    """
+
+    # Of the tick that is under way.
+    now: datetime
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.pulses = Calls("worker")
+        super().__init__(*args, **kwargs)
 
     def setup_schedule(self) -> None:
         install_missing()
@@ -67,9 +81,29 @@ class Timetable(DatabaseScheduler):
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
         try:
-            beat("beat", now=clock())
+            self.now = clock()
+            beat("beat", now=self.now)
+            self.pulses.listen(now=self.now)
             wait: float = super().tick(*args, **kwargs)
         except Error:
             close_old_connections()
             wait = 1.0
         return min(wait, settings.TICK_SECONDS)
+
+    def is_due(self, entry: Any) -> Any:
+        if self._is_held_back(entry.task):
+            return schedstate(False, max(1.0, settings.TICK_SECONDS))
+        return super().is_due(entry)
+
+    def apply_async(self, entry: Any, *args: Any, **kwargs: Any) -> Any:
+        if entry.task != PULSE:
+            return super().apply_async(entry, *args, **kwargs)
+        self.pulses.begin(now=self.now)
+        result = super().apply_async(entry, *args, **kwargs)
+        self.pulses.sent(now=self.now)
+        return result
+
+    def _is_held_back(self, task: str) -> bool:
+        if task == PULSE:
+            return not self.pulses.may_send(now=self.now)
+        return not self.pulses.is_heard(now=self.now)

@@ -1,5 +1,7 @@
 """A person is erased: the row stays, the person goes out of everything kept of them."""
 
+import json
+from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
@@ -79,22 +81,46 @@ def words_of(contact: Contact) -> dict[str, str]:
     return {word: ERASED for word in (contact.email, contact.name) if word}
 
 
+def saying(fields: Iterable[str], words: Iterable[str]) -> Q:
+    """Rows that say one of these words in one of these texts, plain or as JSON has it."""
+    found = Q()
+    for field in fields:
+        for form in forms_of(words):
+            found |= Q(**{f"{field}__icontains": form})
+    return found
+
+
+def forms_of(words: Iterable[str]) -> set[str]:
+    """How they may stand in a text, quotation marks and foreign letters escaped or not."""
+    return {
+        form
+        for word in words
+        for form in (
+            word,
+            json.dumps(word)[1:-1],
+            json.dumps(word, ensure_ascii=False)[1:-1],
+        )
+    }
+
+
 def _blot(contact: Contact) -> None:
     """Signals of the account, and deliveries that were refused: those lose their body."""
     words = words_of(contact)
-    named = Q()
-    for word in words:
-        named |= Q(said__icontains=word)
+    written = dict.fromkeys(forms_of(words), ERASED)
     signals = Signal.objects.filter(
         tenant_id=current_tenant(), account_id=contact.account_id
     ).annotate(said=Cast("payload", TextField()))
-    for row in signals.filter(named).order_by("id").iterator(chunk_size=AT_ONCE):
+    for row in (
+        signals.filter(saying(["said"], words))
+        .order_by("id")
+        .iterator(chunk_size=AT_ONCE)
+    ):
         Signal.objects.filter(tenant_id=current_tenant(), pk=row.pk).update(
             payload=without_in(row.payload, words)
         )
     kept = Delivery.objects.filter(tenant_id=current_tenant(), body__isnull=False)
     for each in kept.order_by("id").iterator(chunk_size=AT_ONCE):
         text = bytes(each.body or b"").decode(errors="replace")
-        if without(text, words) != text:
+        if without(text, written) != text:
             each.body, each.error = None, without(each.error, words)
             each.save(update_fields=["body", "error"])

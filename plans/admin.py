@@ -14,12 +14,15 @@ from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from autonomy.admin.contacts import ForgettingContacts
 from autonomy.admin.pages import Done, Door, Question, Seen, Tool, Walked
 from autonomy.admin.words import moment, spaced, stated, tag
 from ledger.admin import as_json, oversees
 from perception.admin.asking import caller_of, decides
+from perception.models import Contact
 from plans import standing, steering
 from plans.errors import PlanError, PlanRefused
+from plans.forgetting import forget_contact
 from plans.models import Plan, Step
 from plans.types.registry import type_of
 
@@ -186,6 +189,16 @@ class PlanAdmin(Walked):
                 ),
             ),
         )
+
+
+admin.site.unregister(Contact)
+
+
+@admin.register(Contact)
+class ForgottenByPlans(ForgettingContacts):
+    """The page of autonomy, with the verb that reaches further."""
+
+    erasing = staticmethod(forget_contact)
 
 
 def _intent(step: Step) -> SafeString | str:

@@ -160,13 +160,24 @@ def _plan_row(story: Story, plan: Plan) -> Iterator[Problem]:
     approval = story.approvals[-1] if story.approvals else None
     sealed = approval.digest if approval else ""
     kept = digest(plan.contract) if plan.contract is not None else ""
-    if (kept, plan.contract_digest) != (sealed, sealed):
+    since = story.erased("rows", since=approval).get("contract", sealed)
+    if (kept, plan.contract_digest) != (since, sealed):
         said = "Its row holds another contract than was agreed on."
         yield Problem(code=Code.CONTRACT_CHANGED, detail=said)
-    stated = [entry.data.get("statement") for entry in story.closings[:1]]
-    if plan.closing != (stated[0] if stated else None):
+    if not _is_stated(story, plan.closing):
         said = "Its row holds another statement than was stated."
         yield Problem(code=Code.STATEMENT_CHANGED, detail=said)
+
+
+def _is_stated(story: Story, closing: Mapping[str, Any] | None) -> bool:
+    """Whether a row's statement is the one that was stated, erased words apart."""
+    if not story.closings:
+        return closing is None
+    entry = story.closings[0]
+    since = story.erased("rows", since=entry).get("closing")
+    if since is not None:
+        return closing is not None and digest(closing) == since
+    return bool(closing == entry.data.get("statement"))
 
 
 def _step_rows(story: Story, rows: Rows) -> Iterator[Problem]:
@@ -174,6 +185,8 @@ def _step_rows(story: Story, rows: Rows) -> Iterator[Problem]:
     asked = {
         each["step_id"]: each.get("parameters_digest") for each in story.drafted_steps
     }
+    since = story.erased("steps", since=story.drafted)
+    asked |= {id_: said for id_, said in since.items() if id_ in asked}
     statuses = story.step_statuses
     for step in rows.steps:
         id_ = str(step.step_id)

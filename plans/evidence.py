@@ -124,6 +124,15 @@ class Story:
             name = _DIGESTS.get(each.kind)
             if name and "intent" in each.subjects:
                 found[each.subjects["intent"]] = str(each.data.get(name, ""))
+            found |= _erased(each, "acts")
+        return found
+
+    def erased(self, what: str, *, since: Entry | Move | None) -> dict[str, str]:
+        """What rows hold, by digest, since somebody was erased after that was stated."""
+        found: dict[str, str] = {}
+        for each in self._of(Kind.PLAN_EDITED):
+            if since is not None and each.number > _place(since):
+                found |= _erased(each, what)
         return found
 
     def step_ends(self) -> list[StepEnd]:
@@ -152,6 +161,15 @@ def story_of(plan: UUID, intents: Iterable[UUID] = ()) -> Story:
     known = {*named.values_list("intent_id", flat=True).distinct(), *intents}
     about = here.filter(Q(plan_id=plan) | Q(intent_id__in=known))
     return Story(plan=plan, entries=tuple(about.order_by("number")))
+
+
+def _place(stated: Entry | Move) -> int:
+    return stated.place if isinstance(stated, Move) else stated.number
+
+
+def _erased(entry: Entry, what: str) -> dict[str, str]:
+    found = (entry.data.get("erased") or {}).get(what) or {}
+    return {str(name): str(said) for name, said in found.items()}
 
 
 def _move(entry: Entry) -> Move:

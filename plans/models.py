@@ -6,7 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from uuid_utils.compat import uuid7
 
-from ledger.models import APPEND_ONLY
+from ledger.models import Rights
 from perception.models import Tenant
 from perception.models.world import of_tenant, within_tenant
 from plans.rules.lifecycle import Status, StepStatus
@@ -172,7 +172,10 @@ class Step(models.Model):
 class Revision(models.Model):
     """What a plan was like from one approval on, and how that differed from before."""
 
-    rights: ClassVar = APPEND_ONLY
+    # It stays as it is. Only words of somebody who is erased leave it, by a trigger.
+    rights: ClassVar = Rights(
+        app="SELECT, INSERT, UPDATE (body, changed)", system="SELECT, INSERT"
+    )
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     tenant = models.ForeignKey(Tenant, models.PROTECT, db_index=False)

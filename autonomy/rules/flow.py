@@ -12,6 +12,10 @@ LEAST = 4
 PATIENCE = 0.15
 # Where fewer than one in so many places waits, the hands are about to be empty.
 SHARE = 4
+# Runs that travel in one message, at most: a message costs as much as half a walk.
+MOST_TOGETHER = 8
+# As many messages should be on their way before one carries more than one run.
+APART = 6
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,3 +41,12 @@ def room_after(room: int, seen: Seen, *, most: int) -> int:
     if seen.waiting * SHARE <= room:
         return min(most, room * 2)
     return room
+
+
+def together(room: int, count: int) -> int:
+    """How many of so many runs go in one message: more, the more room hands make, and
+    about as many in each.
+    """
+    most = max(1, min(MOST_TOGETHER, room // APART))
+    messages = -(-count // most)
+    return -(-count // messages) if messages else 1

@@ -110,9 +110,8 @@ class Llm:
             done = asyncio.run(self._asked(question, usage, timeout))
         except UserError:
             raise NoAnswer("the model's own variables are not complete") from None
-        except TimeoutError:
-            raise self._none("TimeoutError", usage) from None
-        except AgentRunError as error:
+        except (AgentRunError, TimeoutError, RecursionError, ValueError) as error:
+            # Late, or what came cannot be read, however it is broken.
             raise self._none(type(error).__name__, usage) from None
         tokens, cost = self._taken(usage)
         drafts = tuple(

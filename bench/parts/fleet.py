@@ -12,7 +12,6 @@ from pathlib import Path
 import redis
 from django.conf import settings
 
-from bench.parts.bare import QUEUES
 from config.embedded.place import place_of
 from config.embedded.processes import living
 
@@ -40,14 +39,6 @@ class Fleet:
     def cpu(self) -> float:
         """Seconds of user and system time that all of its processes took so far."""
         return cpu_of(self.processes)
-
-    def is_idle(self) -> bool:
-        """No message waits, and none is being worked on."""
-        asked = self.broker.pipeline(transaction=True)
-        for queue in QUEUES:
-            asked.llen(queue)
-        asked.hlen("unacked")
-        return not any(asked.execute())
 
     @contextmanager
     def relay(self) -> Iterator[None]:

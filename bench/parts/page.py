@@ -44,6 +44,19 @@ outcome, ledger.
   cached or persisted, no log leaves the process; its server, whose CPU is its own, keeps to SQLite. A twentieth of the runs.
 
 The plain page that the feed is held against asks for no login, holds no fence, and has no middleware.
+
+## Where a target is missed, and why
+
+- **Five literal messages** cost what the bare chain's five cost, and the walk besides, with a claim for each message. That
+  mode is for those who must see every stage as a message of its own; nobody gets it unasked.
+- **Idle, from commit to executed**: the relay asks the database twice and publishes, one message travels, and 17 round trips
+  with four commits follow, where the bare chain makes five hops and touches no database.
+- **Against peers**: their five steps lock, write and commit and decide nothing. What is compared is a whole governed act
+  with somebody's five entries.
+- **A budget on one hot key**: two cores are busy with eight clients either way, and four rows (use, receipt, entry, its mark for
+  sealing) cost more than one. The key itself is held for one commit, as a bare UPDATE holds it.
+- **A reload of beat against a tick**: the tick admits each of the 1,000 (units, rates, breakers) and writes a pull for it; the
+  reload only reads. Finding the 1,000 stands beside it, as `beat_50k_reload_to_find`.
 """
 
 

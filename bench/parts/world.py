@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from itertools import count
 from uuid import UUID, uuid4
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from autonomy import entering
 from autonomy.opening import open_tenant
 from autonomy.pacing import change_decision_budget, change_trigger
 from autonomy.steering import set_budget, set_mode
 from ledger.record import SYSTEM
-from ledger.scope import tenant_scope
+from ledger.scope import glance, tenant_scope
 from perception.accounts import add_account
 from perception.intake import receive
 from perception.rules.callers import Caller
@@ -98,10 +98,8 @@ def open_world(accounts: int = ACCOUNTS) -> World:
 
 def done(world: World, runs: Sequence[UUID]) -> int:
     """How many of these runs have an act that succeeded."""
-    with tenant_scope(world.tenant), connection.cursor() as cursor:
-        cursor.execute(_DONE, [str(world.tenant), [str(run) for run in runs]])
-        found: int = cursor.fetchone()[0]
-    return found
+    found = glance(world.tenant, _DONE, [world.tenant, list(runs)])
+    return int(found[0][0])
 
 
 _DONE = """

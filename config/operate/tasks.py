@@ -29,9 +29,6 @@ from perception import patterns, pulls, scheduler, summaries, webhooks
 from perception import pulse as pulses
 from plans import foreseeing, orchestrator
 
-# So many beats that did not come, and the relay is taken for gone.
-LATE_BEATS = 3
-
 
 @app.task(name="operate.pulse", house_wide=True)
 def pulse() -> None:
@@ -55,8 +52,8 @@ def relay_round() -> int:
 
     Where one lives, what it has not sent yet waits its turn.
     """
-    now = clock()
-    if pulses.ages(now=now).get("relay", math.inf) < LATE_BEATS * settings.TICK_SECONDS:
+    now, late = clock(), pulses.LATE_BEATS * settings.TICK_SECONDS
+    if pulses.ages(now=now).get("relay", math.inf) < late:
         return 0
     return Relay(publish).round()
 

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from uuid import UUID
@@ -11,6 +11,8 @@ import structlog
 
 from autonomy import pipeline
 from autonomy.relay import Relay, Sent
+from autonomy.rules.runs import Stage
+from autonomy.runs import everywhere
 from autonomy.undoing import take_back
 from config.worlds.faults import Fate
 from perception import pulls
@@ -43,11 +45,7 @@ class Broker:
             work = partial(pipeline.act, sent.intent, tenant=sent.tenant)
         elif sent.run is not None:
             work = partial(
-                pipeline.walk,
-                sent.run,
-                sent.stage,
-                tenant=sent.tenant,
-                may=lambda stage: True,
+                _walk_all, sent.stage, ((sent.run, sent.tenant), *sent.along)
             )
         else:
             return
@@ -93,6 +91,11 @@ class Broker:
         except Exception as error:  # noqa: BLE001  counted, and told in the report
             self.broke[type(error).__name__] += 1
             logger.warning("work broke", error=type(error).__name__)
+
+
+def _walk_all(stage: Stage, runs: Sequence[tuple[UUID, UUID]]) -> None:
+    for run, tenant in runs:
+        pipeline.walk(run, stage, tenant=tenant, may=everywhere)
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ TOLD = (
     Kind.STEP_MOVED,
 )
 STARTED = "The plan was started"
+ERASED = "Somebody was erased; the plan says so where it named them"
 Data = Mapping[str, Any]
 
 
@@ -115,6 +116,8 @@ def _words(entry: Entry) -> tuple[str, str, Sequence[str]]:
             wanted = STATUSES.get(data["to"], (data["to"], ""))[0].lower()
             told = [each["detail"] for each in data["violations"]]
             return f"The plan was kept from becoming {wanted}", "bad", told
+        case Kind.PLAN_EDITED if "erased" in data:
+            return ERASED, "", []
         case _:
             return _meaning(entry.kind), "", []
 

@@ -40,6 +40,7 @@ REASONS: Mapping[str, str] = {
     "NOT_ACCEPTED": "The account's new owner did not take it over in time.",
     "LOOK_FAILED": "Looking at it broke every time; an admin should look at why.",
     "REVISED": "It was taken back to be changed.",
+    "WORDS_ERASED": "Somebody whom it named was erased; it is agreed on anew.",
     "ACTIVATED": "It was started.",
     "RESUMED": "It goes on.",
     "APPROVED_BY_HUMAN": "A person approved it.",

@@ -13,6 +13,7 @@ from autonomy.rules.runs import RunStatus, Stage
 from ledger.models import Entry
 from ledger.record import SYSTEM
 from ledger.scope import tenant_scope
+from tests.autonomy.claims import claim
 from tests.autonomy.conftest import Desk
 from tests.races import in_threads
 
@@ -41,7 +42,7 @@ def _runs(desk: Desk, count: int = 1, stage: str = "TRIGGER") -> list[UUID]:
 
 def _walked(desk: Desk, run: UUID, stage: Stage) -> Stage | None:
     """One stage of one run, as a worker would take it."""
-    held = runs.claim(run, stage, tenant=desk.tenant, may=lambda _: False)
+    held = claim(run, stage, tenant=desk.tenant, may=lambda _: False)
     assert held is not None
     step = admission.trigger if stage is Stage.TRIGGER else admission.gate
     with tenant_scope(desk.tenant):
@@ -109,7 +110,7 @@ def test_a_deferred_run_comes_once_more_and_then_ends(desk: Desk) -> None:
     first, second = _runs(desk, 2, stage="GATE")
     _gate(desk, first)
     _gate(desk, second)
-    assert runs.claim(second, Stage.GATE, tenant=desk.tenant) is None
+    assert claim(second, Stage.GATE, tenant=desk.tenant) is None
     with tenant_scope(desk.tenant):
         held_back = Run.objects.get(pk=second)
         assert (held_back.status, held_back.deferred) == ("DEFERRED", 1)
@@ -158,12 +159,12 @@ def test_what_fails_too_often_is_parked_and_sent_again_by_a_person(desk: Desk) -
     """S5: attempts are counted at the claim; parked work is shown, and retried."""
     (run,) = _runs(desk)
     for _ in range(5):
-        held = runs.claim(run, Stage.TRIGGER, tenant=desk.tenant)
+        held = claim(run, Stage.TRIGGER, tenant=desk.tenant)
         assert held is not None
-        assert runs.claim(run, Stage.TRIGGER, tenant=desk.tenant) is None
+        assert claim(run, Stage.TRIGGER, tenant=desk.tenant) is None
         with tenant_scope(desk.tenant):
             Run.objects.filter(pk=run).update(lease_until=None)
-    assert runs.claim(run, Stage.TRIGGER, tenant=desk.tenant) is None
+    assert claim(run, Stage.TRIGGER, tenant=desk.tenant) is None
     with tenant_scope(desk.tenant):
         parked = Run.objects.get(pk=run)
         assert parked.status == "PARKED"
@@ -177,10 +178,10 @@ def test_what_fails_too_often_is_parked_and_sent_again_by_a_person(desk: Desk) -
 def test_a_stale_worker_moves_nothing(desk: Desk) -> None:
     """X1, S1: the fence of a later claim wins."""
     (run,) = _runs(desk)
-    stale = runs.claim(run, Stage.TRIGGER, tenant=desk.tenant)
+    stale = claim(run, Stage.TRIGGER, tenant=desk.tenant)
     with tenant_scope(desk.tenant):
         Run.objects.filter(pk=run).update(lease_until=None)
-    fresh = runs.claim(run, Stage.TRIGGER, tenant=desk.tenant)
+    fresh = claim(run, Stage.TRIGGER, tenant=desk.tenant)
     assert stale is not None
     assert fresh is not None
     with tenant_scope(desk.tenant):

@@ -3,11 +3,19 @@
 import random
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
+from autonomy import budget
 from autonomy.models import BudgetUse, Intent, Permit, Receipt, Verdict
+from autonomy.rows import Writes
+from autonomy.rules.facts import BudgetLine
+from ledger.models import Entry
+from ledger.record import Fact
+from ledger.rules.kinds import Kind
 from ledger.scope import tenant_scope
 from tests import trials
 from tests.autonomy.conftest import Desk
@@ -51,6 +59,33 @@ def test_all_rows_that_apply_are_taken_or_none(make_desk: Callable[..., Desk]) -
         assert list(BudgetUse.objects.values_list("used", flat=True)) == [3, 3, 3]
         assert Receipt.objects.count() == 3
         trials.record("budgets", trials=1, seed=None, processes=Intent.objects.count())
+
+
+def test_an_empty_budget_takes_back_what_was_written_with_it(desk: Desk) -> None:
+    """All of it, and nothing that the transaction wrote before or writes after."""
+    intent, now = desk.propose(), datetime.now(UTC)
+    subjects = {"intent": intent.id}
+    line = BudgetLine(
+        budget=str(uuid4()), key=str(desk.tenant), scope="tenant", limit=0, used=0
+    )
+    with tenant_scope(desk.tenant):
+        before = Fact(kind=Kind.OUTCOME_RECORDED, subjects=subjects)
+        Writes().state([before], now=now).ride()
+        with_it = Fact(kind=Kind.BUDGET_CONSUMED, subjects=subjects)
+        assert not budget.consume(
+            [line],
+            intent=intent.id,
+            day=now.date(),
+            receipt=uuid4(),
+            after=Writes().state([with_it], now=now),
+        )
+        after = Fact(kind=Kind.INTENT_RETRACTED, subjects=subjects)
+        Writes().state([after], now=now).ride()
+    with tenant_scope(desk.tenant):
+        found = Entry.objects.filter(intent_id=intent.id).order_by("id")
+        kinds = list(found.values_list("kind", flat=True))
+    assert kinds.count("budget.consumed") == 1  # that of the proposal itself
+    assert kinds[-2:] == ["outcome.recorded", "intent.retracted"]
 
 
 def _propose_for_ever(desk: Desk) -> None:

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from autonomy import admission, runs
+from autonomy import admission
 from autonomy.models import DecisionBudget, DecisionUse, Run
 from autonomy.rules.runs import Stage
 from ledger.models import Entry
 from ledger.scope import tenant_scope
+from tests.autonomy.claims import claim
 from tests.autonomy.conftest import Desk
 
 PLENTY = admission.RUNS_PER_DAY * 4
@@ -53,7 +54,7 @@ def test_who_comes_too_late_for_the_last_decision_is_not_let_through(
         return row
 
     monkeypatch.setattr(admission, "_read", before_the_other)
-    held = runs.claim(run, Stage.GATE, tenant=desk.tenant)
+    held = claim(run, Stage.GATE, tenant=desk.tenant)
     assert held is not None
     with tenant_scope(desk.tenant):
         assert admission.gate(held) is None

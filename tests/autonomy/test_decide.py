@@ -17,11 +17,12 @@ from autonomy.models import ContextField, DecisionUse, Intent, Run, SynthesizerC
 from autonomy.rules.proposals import Draft
 from autonomy.rules.runs import RunStatus, Stage
 from autonomy.rules.snapshots import MOST, size
-from autonomy.runs import Held, claim
+from autonomy.runs import Held
 from autonomy.synthesizers.base import Answer, Asked, NoAnswer
 from ledger.models import Entry
 from ledger.scope import tenant_scope
 from perception.models import Contact, Opportunity, Signal
+from tests.autonomy.claims import claim
 from tests.autonomy.conftest import Desk
 from tests.conftest import NOW
 

@@ -131,8 +131,9 @@ def test_whoever_comes_by_enters_all_tenants(make_desk: Callable[..., Desk]) -> 
     desks = [make_desk(), make_desk()]
     for desk in desks:
         _receive(desk, {}, {})
-    with system_scope("test"):
-        waiting = entering.waiting_tenants()
+    with system_scope("test"), connection.cursor() as cursor:
+        cursor.execute(entering.WAITING)
+        waiting = [tenant for (tenant,) in cursor.fetchall()]
     assert sum(entering.enter(tenant) for tenant in waiting) >= 4
     for desk in desks:
         assert len(_runs(desk)) == 2

@@ -1,5 +1,6 @@
 """L9: who is forgotten goes out of signals and acts, too; what was done stays done."""
 
+import json
 from typing import Any
 
 import pytest
@@ -79,6 +80,29 @@ def test_nothing_names_them_any_more(told: Desk) -> None:
         assert (done.status, done.parameters) == ("SUCCEEDED", BLOTTED)
         assert waits.parameters == {"subject": "erased", "body": "B"}
     assert verify_tenant(told.tenant).findings == []
+
+
+def test_names_are_found_however_json_writes_them(desk: Desk) -> None:
+    """Quotation marks, backslashes and foreign letters, escaped or not."""
+    name = 'Zoë "Zo" O\\Neil'
+    with tenant_scope(desk.tenant):
+        Contact.objects.update(name=name)
+        payload = {"title": f"{name} called", name: 1}
+        signal = {"account": "acme", "type": "news", "payload": payload}
+        receive([signal], by=SYSTEM, now=NOW)
+        connector = connectors.add_webhook("Tickets", now=NOW)
+        for plain in (True, False):
+            Delivery.objects.create(
+                tenant_id=desk.tenant, connector=connector, message=str(plain),
+                status="REFUSED", error="", received_at=NOW,
+                body=json.dumps({"account": name}, ensure_ascii=plain).encode(),
+            )  # fmt: skip
+    forget(desk)
+    with tenant_scope(desk.tenant):
+        found = Signal.objects.get(type="news").payload
+        assert found == {"title": "erased called", "erased": 1}
+        bodies = Delivery.objects.values_list("body", flat=True)
+        assert list(bodies) == [None, None]
 
 
 def test_an_open_act_is_not_started_by_a_yes_to_other_words(told: Desk) -> None:

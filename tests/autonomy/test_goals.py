@@ -13,7 +13,6 @@ from autonomy.decide import decide
 from autonomy.errors import GoalEnded, NoSuchScope, NotYourGoal
 from autonomy.models import Goal, Intent, Run
 from autonomy.rules.runs import Stage
-from autonomy.runs import claim
 from ledger.models import Entry
 from ledger.scope import tenant_scope
 from perception.models import Account
@@ -27,6 +26,7 @@ from tests.autonomy.aims import (
     other_account,
     seen,
 )
+from tests.autonomy.claims import claim
 from tests.autonomy.conftest import Desk
 from tests.conftest import NOW
 

@@ -100,9 +100,10 @@ def test_two_beats_run_a_monday_morning_once(desk: Desk) -> None:
         assert {run.origin for run in started} == {"ritual"}
         assert {run.key.rpartition(" ")[2] for run in started} == {day}
         assert started[0].context == {"ritual": WEEKLY, "day": day}
-        # The brief tells of what the review began, and begins nothing twice.
+        # The brief tells of what the review began until then, by whichever beat it
+        # was begun, and begins nothing twice.
         brief = told(desk, BRIEF)
-        assert sorted(brief["preparing"]) == sorted(review["preparing"])
+        assert set(brief["preparing"]) <= set(review["preparing"])
         assert len(started) == 3
         assert not runs(desk, BRIEF)
         with tenant_scope(desk.tenant):

@@ -138,7 +138,7 @@ def _hosts(seed: int, tmp_path: Path, monkeypatch: Any) -> Iterator[Hosts]:
     )
     monkeypatch.setattr(start, "POSTGRES", everywhere)
     monkeypatch.setattr(start, "REDIS", start.REDIS.replace("127.0.0.1", "0.0.0.0"))  # noqa: S104
-    with Net() as net, net.on("near"), installation(**KEYS) as near:
+    with Net() as net, net.on("near"), installation(is_new=True, **KEYS) as near:
         with net.on("out"):
             sink = Sink(seed, host=OUT, takes=1.0)
         embedded.up(near.var)

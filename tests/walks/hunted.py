@@ -240,6 +240,10 @@ def _work(day: Day) -> None:
         asked = _propose(day, "send_email", mail)
         (question,) = tenant.tell("GET", f"approvals/?intent={asked}")["results"]
         day.ask("POST", f"approvals/{question['id']}/{verb}/", body)
+    step = {"action_type": "create_internal_note", "parameters": {"text": name}}
+    course = {"account": "acme", "plan_type": "EXPANSION", "steps": [step]}
+    plan = day.ask("POST", "plans/", {**course, "rationale": f"{name} asked, {note}."})
+    assert "id" in plan, plan
     day.running.wait_for(tenant.is_done, 120)
     (done,) = tenant.tell("GET", f"executions/?intent={kept}")["results"]
     day.ask("POST", f"executions/{done['id']}/undo/", {"reason": "Not now."})

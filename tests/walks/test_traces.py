@@ -27,7 +27,7 @@ FROM perception_account WHERE {{me}} ORDER BY id LIMIT 1 RETURNING id
 # No more attempts at it; how many there were.
 ENDED = """
 UPDATE autonomy_run SET status = 'SKIPPED', lease_until = NULL
-WHERE {me} AND key = 'broken' RETURNING fence
+WHERE {me} AND key = 'broken' RETURNING attempts
 """
 
 

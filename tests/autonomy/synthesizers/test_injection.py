@@ -12,12 +12,12 @@ from autonomy.decide import decide
 from autonomy.models import Execution, Intent, Permit, Run
 from autonomy.rules.catalogue import CORE, HARD_STOPS
 from autonomy.rules.runs import RunStatus, Stage
-from autonomy.runs import claim
 from ledger.models import Entry
 from ledger.scope import tenant_scope
 from perception.accounts import add_account
 from perception.models import Account, Signal
 from perception.rules.roles import Role
+from tests.autonomy.claims import claim
 from tests.autonomy.conftest import Desk
 from tests.conftest import NOW
 

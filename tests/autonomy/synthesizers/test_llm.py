@@ -151,9 +151,14 @@ def test_anthropics_interface_serves_as_well(model: Any) -> None:
         completes(FINE, completion_tokens=5000, total_tokens=5900),
         lambda _: {"choices": []},
         lambda _: b"not json",
+        lambda _: b'{"choices": ' + b"[" * 5000,
+        lambda _: b'{"choices": "\xff\xfe"}',
     ],
-    ids=["confidence", "extra", "shape", "tool", "tokens", "empty", "malformed"],
-)
+    ids=[
+        "confidence", "extra", "shape", "tool", "tokens", "empty", "malformed", "deep",
+        "encoding",
+    ],
+)  # fmt: skip
 def test_what_cannot_be_used_is_no_answer_and_is_not_asked_again(
     model: Any, answers: Any
 ) -> None:

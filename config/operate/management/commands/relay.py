@@ -6,6 +6,7 @@ import threading
 import time
 from argparse import ArgumentParser
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -28,12 +29,12 @@ from ledger.clock import clock
 from ledger.errors import NoSigningKey
 from ledger.export import due_exports
 from ledger.seal import seal_due
-from perception.pulse import beat
+from perception.pulse import Calls, beat
 
 logger = structlog.get_logger("config.relay")
 
 # Between rounds: while there is work, and while nobody says that there is.
-BUSY_PAUSE, IDLE_PAUSE = 0.02, 0.25
+BUSY_PAUSE, FULL_PAUSE, IDLE_PAUSE = 0.02, 0.04, 0.25
 STUCK_AFTER = 15
 
 
@@ -51,7 +52,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         self.stopping = threading.Event()
         if options["once"]:
-            tend()
+            tend(Calls("worker"))
             Relay(publish).round()
             return
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -65,21 +66,25 @@ class Command(BaseCommand):
             # What is under way ends soon, and makes room for more.
             pause = BUSY_PAUSE if guarded(relay.round) else min(2 * pause, IDLE_PAUSE)
             self.rounded = time.monotonic()
-            ear.wait(pause)
+            if relay.full:
+                # Hands have all that they take up soon, so no call can hurry them.
+                self.stopping.wait(FULL_PAUSE)
+            else:
+                ear.wait(pause)
         ear.close()
         tending.join()
         observing.stop()
 
     def keep_tending(self) -> None:
         """Seal and wake, beside the sending: a long seal must not hold a signal up."""
-        next_wake = 0.0
+        next_wake, calls = 0.0, Calls("worker")
         while not self.stopping.is_set():
             # A sender that hangs shows no life, so that others send in its place.
             lives = time.monotonic() - self.rounded < STUCK_AFTER
             wake = lives and time.monotonic() >= next_wake
             if wake:
                 next_wake = time.monotonic() + settings.TICK_SECONDS
-            guarded(partial(tend, wake=wake))
+            guarded(partial(tend, calls, wake=wake))
             self.stopping.wait(settings.SEAL_SECONDS)
         connection.close()
 
@@ -143,7 +148,7 @@ def guarded(work: Callable[[], Any]) -> Any:
     return None
 
 
-def tend(*, wake: bool = True) -> None:
+def tend(calls: Calls, *, wake: bool = True) -> None:
     """Seal; and now and then show life, and wake workers for what waits."""
     now = clock()
     try:
@@ -152,8 +157,19 @@ def tend(*, wake: bool = True) -> None:
         logger.warning("nothing is sealed: no LEDGER_SIGNING_KEY here")
     if wake:
         beat("relay", now=now)
+        _wake(calls, now)
+
+
+def _wake(calls: Calls, now: datetime) -> None:
+    """Nobody is called again and again who does not come."""
+    calls.listen(now=now)
+    if calls.may_send(now=now):
+        calls.begin(now=now)
         pulse.apply_async(retry=False, ignore_result=True)
-        if due_exports(now=now):
-            write_exports.apply_async(retry=False, ignore_result=True)
-        if simulate.due(now=now):
-            run_simulations.apply_async(retry=False, ignore_result=True)
+        calls.sent(now=now)
+    if not calls.is_heard(now=now):
+        return
+    if due_exports(now=now):
+        write_exports.apply_async(retry=False, ignore_result=True)
+    if simulate.due(now=now):
+        run_simulations.apply_async(retry=False, ignore_result=True)
