@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import orjson
 from django.db import DEFAULT_DB_ALIAS, connection, models
+from django.db.models.base import ModelState
 
 from ledger.prepared import prepared
 from ledger.record import Fact, stating
@@ -149,15 +150,25 @@ def _made(parts: Sequence[_Part], more: Sequence[str], row: Sequence[Any]) -> An
             read(value, None, connection) if read else value
             for read, value in zip(part.readers, row[part.columns], strict=True)
         ]
+        one = _row(part.model, part.names, values)
         if part.relation is None:
-            made = part.model.from_db(DEFAULT_DB_ALIAS, part.names, values)
-            continue
-        there = row[part.columns.start + part.names.index("id")] is not None
-        other = part.model.from_db(DEFAULT_DB_ALIAS, part.names, values)
-        part.relation.set_cached_value(made, other if there else None)
+            made = one
+        else:
+            part.relation.set_cached_value(made, one if one.pk is not None else None)
     for name, value in zip(more, row[len(row) - len(more) :], strict=True):
         setattr(made, name, value)
     return made
+
+
+def _row(model: Any, names: Sequence[str], values: Sequence[Any]) -> Any:
+    """A row that is there, as its model; all of its fields are known, so that none has
+    to be given a value of its own first.
+    """
+    row = model.__new__(model)
+    row._state = ModelState()
+    row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
+    row.__dict__.update(zip(names, values, strict=True))
+    return row
 
 
 @cache

@@ -1,9 +1,10 @@
 """D1: what of the world goes into a frozen context: bounded, without people in it."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import orjson
 
 MOST = 32 * 1024
 DEPTH = 5
@@ -74,7 +75,7 @@ def fit_all(values: Sequence[Any], most: int) -> list[Any]:
 
 def size(value: Any) -> int:
     """How many bytes a value takes as JSON."""
-    return len(json.dumps(value, ensure_ascii=False).encode())
+    return len(orjson.dumps(value))
 
 
 def speaks(payload: Any) -> bool:

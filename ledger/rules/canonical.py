@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -16,8 +17,12 @@ LARGEST = 2**53 - 1
 VERSION = 1
 
 _EXACT = frozenset((str, int, bool, type(None)))
-# Nothing is spelled in more bytes, with what separates it, for each byte counted of it.
-_WIDEST = 32
+_TEXTS = frozenset((str,))
+# Nothing takes so many times the bytes in its one spelling that orjson gives it: small
+# fractions, at most.
+_WIDEST = 3
+# A NUL as orjson escapes it, and not a backslash that stands before such words.
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 # orjson descends 254 levels, and this also ends a value that contains itself.
 _FAST_DEPTH = 200
 _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
@@ -46,7 +51,7 @@ def canonical(value: Any) -> bytes:
 def _spelled_alike(value: Any, depth: int) -> bool:
     """Whether orjson gives RFC 8785 bytes: plain floats, no look-alike types, and keys
     that sort the same in UTF-16."""
-    kind = type(value)
+    kind, inside = type(value), value
     if kind in _EXACT:
         return True
     if kind is float:
@@ -55,12 +60,14 @@ def _spelled_alike(value: Any, depth: int) -> bool:
     if depth == 0:
         return False
     if kind is dict:
-        return all(type(key) is str and key.isascii() for key in value) and all(
-            type(each) in _EXACT or _spelled_alike(each, depth - 1)
-            for each in value.values()
-        )
-    return kind is list and all(
-        type(each) in _EXACT or _spelled_alike(each, depth - 1) for each in value
+        if not (_TEXTS.issuperset(map(type, value)) and all(map(str.isascii, value))):
+            return False
+        inside = value.values()
+    elif kind is not list:
+        return False
+    # What holds nothing further is looked at in one go.
+    return _EXACT.issuperset(map(type, inside)) or all(
+        type(each) in _EXACT or _spelled_alike(each, depth - 1) for each in inside
     )
 
 
@@ -93,41 +100,48 @@ def check(value: Any, *, max_bytes: int, max_depth: int) -> None:
     """Raise Unstatable unless the value goes into a jsonb column and comes back as the
     same RFC 8785 bytes."""
     # Every value costs a byte at least, so the walk ends early on what is too large
-    # or holds the same thing many times. What is small enough need not be spelled.
-    left = _walk(value, max_bytes, max_depth)
-    if max_bytes - left <= max_bytes // _WIDEST:
-        return
-    if left < 0 or len(canonical(value)) > max_bytes:
+    # or holds the same thing many times.
+    if _walk([value], max_bytes, min(max_depth, _FAST_DEPTH)) < 0:
+        raise Unstatable(f"It is larger than {max_bytes} bytes.")
+    try:
+        spelled = orjson.dumps(value)
+    except TypeError:
+        raise Unstatable("There is half a surrogate pair in it.") from None
+    if b"\\u0000" in spelled and _NUL.search(spelled):
+        raise Unstatable("There is a NUL character in it.")
+    # What is small enough need not be spelled in its one way.
+    if len(spelled) * _WIDEST > max_bytes and len(canonical(value)) > max_bytes:
         raise Unstatable(f"It is larger than {max_bytes} bytes.")
 
 
-def _walk(value: Any, left: int, depth: int) -> int:
+def _walk(inside: Iterable[Any], left: int, depth: int) -> int:
     """How many of the allowed bytes are left, at most; negative when there are none."""
-    kind = type(value)
-    if kind is str:
-        return left - _length(value)
-    if kind is dict or kind is list:
-        if depth == 0:
-            raise Unstatable("It is too deep.")
-        return _walk_inside(value, left - 2, depth - 1)
-    if kind is int or kind is float:
-        _check_number(value)
-    elif kind is not bool and value is not None:
-        raise Unstatable(f"There is a {kind.__name__} in it.")
-    return left - 1
-
-
-def _walk_inside(container: dict[Any, Any] | list[Any], left: int, depth: int) -> int:
-    for each in container:
-        if left < 0:
-            break
-        if isinstance(container, list):
-            left = _walk(each, left, depth)
-            continue
-        if type(each) is not str:
-            raise Unstatable(f"There is a {type(each).__name__} for a key in it.")
-        left = _walk(container[each], left - _length(each), depth)
+    for each in inside:
+        kind = type(each)
+        left -= 1
+        if kind is str:
+            left -= len(each)
+        elif kind is dict or kind is list:
+            if depth == 0:
+                raise Unstatable("It is too deep.")
+            if left < 0:
+                break
+            left -= _keys(each) if kind is dict else 0
+            further = each.values() if kind is dict else each
+            left = _walk(further, left, depth - 1)
+        elif kind is int or kind is float:
+            _check_number(each)
+        elif kind is not bool and each is not None:
+            raise Unstatable(f"There is a {kind.__name__} in it.")
     return left
+
+
+def _keys(value: dict[Any, Any]) -> int:
+    """How long the keys are together, at least."""
+    if not _TEXTS.issuperset(map(type, value)):
+        odd = next(type(key) for key in value if type(key) is not str)
+        raise Unstatable(f"There is a {odd.__name__} for a key in it.")
+    return sum(map(len, value))
 
 
 def _check_number(number: int | float) -> None:
@@ -135,15 +149,6 @@ def _check_number(number: int | float) -> None:
     # come back from jsonb, which knows no exponents, as an integer without a spelling.
     if not -LARGEST <= number <= LARGEST:
         raise Unstatable("There is a number in it that JSON cannot carry.")
-
-
-def _length(text: str) -> int:
-    if "\0" in text:
-        raise Unstatable("There is a NUL character in it.")
-    try:
-        return len(text.encode()) + 2
-    except UnicodeEncodeError:
-        raise Unstatable("There is half a surrogate pair in it.") from None
 
 
 def entry_document(

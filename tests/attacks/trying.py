@@ -20,7 +20,12 @@ from tests.attacks.doors import ABSENT, FOREIGN, SAFE, Town
 UNWATCHED = (
     "django_session", "perception_heartbeat", "autonomy_houseboard", "ledger_systemuse",
 )  # fmt: skip
-_TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="[^"]*"|[?&]next=[^"&\s]*')
+# Says that no worker, beat or relay lives, as in these tests none does.
+HONEST = ("/readyz",)
+# Each is another with every answer or second, whatever was asked for.
+_TOKEN = re.compile(
+    r'name="csrfmiddlewaretoken" value="[^"]*"|[?&]next=[^"&\s]*|data-pass="[^"]*"'
+)
 
 
 class Watch:
@@ -94,7 +99,8 @@ class Trials:
         told = [each for each in self.given.telling if each in body]
         strange = [each for each in told if each not in values]
         self.expect(not strange, f"{what}: it shows {strange} of the other house")
-        self.expect(came.status < 500, f"{what}: {came.status}")
+        sound = came.status < 500 or path in HONEST
+        self.expect(sound, f"{what}: {came.status}")
         return came
 
     def post(
