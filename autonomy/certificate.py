@@ -66,7 +66,7 @@ def _covered(switch: KillSwitch) -> Q:
         case Scope.TOOL:
             return Q(tool=target)
         case Scope.CONNECTOR:
-            return Q(tool__startswith=f"{target}.")
+            return Q(tool=target) | Q(tool__startswith=f"{target}.")
         case Scope.PLAN_TYPE:
             return Q(plan_type=target)
 

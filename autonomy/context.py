@@ -13,14 +13,16 @@ from autonomy.rules.snapshots import (
     figures,
     fit,
     fit_all,
+    is_external,
     names_of,
     scrub,
     size,
     speaks,
 )
 from ledger.scope import current_tenant
-from perception.heat import heat_of
+from perception.heat import heat_of, standing_in
 from perception.models import Account
+from perception.rules.lifecycle import Standing
 
 Row = dict[str, Any]
 
@@ -30,8 +32,8 @@ PEOPLE = 200
 FIELDS = 30
 # In bytes: of the signal that started it, of each other, of what is known, of the rest.
 TRIGGERING, PAYLOAD, KNOWN, MORE = 4096, 600, 3072, 4096
-# In bytes: of what is told of the weeks and months before, and of plans.
-TOLD, PLANS = 2400, 4096
+# In bytes: of what is told of the weeks and months before, of plans, and of goals.
+TOLD, PLANS, GOALS = 2400, 4096, 2048
 # What nobody has agreed to yet may say what a stranger wrote.
 DRAFT = "DRAFT"
 CLOSED = ("closed_won", "closed_lost")
@@ -54,6 +56,7 @@ def frozen_context(
         account=account.id,
         signal=signal,
         most=(PEOPLE, SIGNALS, RECENT, FIELDS),
+        now=now,
     )
     started, people, deals = found["signal"], found["people"], found["deals"]
     names = names_of([(each["name"], each["email"]) for each in people])
@@ -63,6 +66,7 @@ def frozen_context(
         "trigger": trigger,
         "signal": started["id"] if started else None,
         "account": _account(account, now=now),
+        "posture": _posture(standing_in(found["standing"], now=now)),
         "opportunity": _named(started, "opportunity", deals) or _foremost(deals),
         "contact": _named(started, "contact", people) or _only(people),
         "opportunities": [_deal(each) for each in deals],
@@ -71,6 +75,7 @@ def frozen_context(
         "outcomes": _dated(found["outcomes"]),
         "open_approvals": found["open_approvals"],
         "known": fit(scrub(dict(found["known"]), names), KNOWN),
+        "goals": fit_all([_goal(each) for each in found["goals"]], GOALS),
         "plans": fit_all([_plan(each, names) for each in found["plans"]], PLANS),
         "summaries": fit_all(found["summaries"], TOLD),
         "more": fit(scrub(more or {}, names), MORE),
@@ -122,6 +127,21 @@ def _account(account: Account, *, now: datetime) -> dict[str, Any]:
             "at": heat.at.isoformat() if heat.at else None,
         },
     }
+
+
+def _posture(stands: Standing) -> dict[str, Any]:
+    """By signals and deals; what somebody noted stands in `known`."""
+    return {
+        "posture": stands.posture.value if stands.posture else None,
+        "risk": stands.risk,
+        "engagement": stands.engagement.value,
+        "sentiment": stands.sentiment,
+        "renewal_date": stands.renewal.isoformat() if stands.renewal else None,
+    }
+
+
+def _goal(goal: Row) -> Row:
+    return {**goal, "start": _moment(goal["start"]), "end": _moment(goal["end"])}
 
 
 def _person(contact: Row) -> dict[str, Any]:
@@ -186,7 +206,7 @@ def _signal(signal: Row, names: Any, most: int) -> dict[str, Any]:
         "id": signal["id"],
         "type": signal["type"],
         "occurred_at": _moment(signal["occurred_at"]),
-        "external_text": speaks(payload) or not signal["is_known"],
+        "external_text": is_external(payload, is_known=signal["is_known"]),
         "cut": kept != clean,
         "payload": kept,
     }

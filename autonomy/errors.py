@@ -4,15 +4,11 @@ from collections.abc import Sequence
 
 from autonomy.rules.answers import Said
 from autonomy.rules.bundles import Fault
+from ledger.errors import HouseError
 
 
-class AutonomyError(Exception):
+class AutonomyError(HouseError):
     """Autonomy refused."""
-
-    def __init__(self, detail: str = "") -> None:
-        said = type(self).__doc__ or type(self).__name__
-        super().__init__(f"{said} {detail}".rstrip())
-        self.detail = detail
 
 
 class BundleRefused(AutonomyError):

@@ -152,13 +152,11 @@ def _switches(
     """A board that is not there reads as None: nothing may start."""
     if row["board"] is None or row["house"] is None:
         return None
-    tool = action.traits.tool if action else ""
     act = Act(
         account=str(asked.account),
         seller=row["owner"] or "",
         action_type=asked.action_type,
-        tool=tool,
-        connector=tool.partition(".")[0],
+        tool=action.traits.tool if action else "",
         plan_type=asked.plan_type,
     )
     return covering([*row["house"], *row["board"]], act, now=at)

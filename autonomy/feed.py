@@ -78,7 +78,7 @@ def next_for(caller: Caller, *, now: datetime) -> QuerySet[Approval]:
 
 def autopilot(caller: Caller) -> QuerySet[Execution]:
     """What ran without anybody having been asked."""
-    return _executions(caller).filter(auto_executed=True)
+    return executions(caller).filter(auto_executed=True)
 
 
 def inbox(caller: Caller, *, now: datetime) -> Merged:
@@ -92,7 +92,7 @@ def waiting(caller: Caller, *, now: datetime) -> dict[str, QuerySet[Any]]:
     """The same by kind, each as its own rows."""
     # What is being gone through again is not a person's to settle meanwhile.
     in_doubt = {"status": Execution.Status.IN_DOUBT, "intent__status": "IN_DOUBT"}
-    doubts = _executions(caller).filter(**in_doubt)
+    doubts = executions(caller).filter(**in_doubt)
     parts: dict[str, QuerySet[Any]] = {
         "approval": _open(caller, now=now).filter(_for(caller)),
         "doubt": doubts,
@@ -287,7 +287,8 @@ def _for(caller: Caller) -> Q:
     return Q(pk__isnull=False)
 
 
-def _executions(caller: Caller) -> QuerySet[Execution]:
+def executions(caller: Caller) -> QuerySet[Execution]:
+    """Those of the accounts that the caller sees."""
     rows = Execution.objects.filter(tenant_id=caller.tenant)
     if not sees_all_accounts(caller.role):
         rows = rows.filter(account_id__in=visible_to(caller).values("id"))

@@ -15,24 +15,26 @@ from autonomy.models import (
     Effect,
     Execution,
     Intent,
+    Replay,
     Run,
     Undo,
 )
 from ledger.record import Actor
 from ledger.scope import current_tenant
-from perception.erasure import AT_ONCE, erase_contact, saying, words_of
+from perception.erasure import AT_ONCE, erase_contact, gone_of, said_without, saying
 from perception.models import Contact
-from perception.rules.interactions import without_in
+from perception.rules.erasing import Gone
 
 # What belongs to an account and may name its people, and where. Whoever decides locks
 # questions before intents, and so does this.
 NAMING: Sequence[tuple[type[Model], tuple[str, ...]]] = (
-    (Run, ("context", "decided")),
+    (Run, ("context", "decided", "error")),
     (Approval, ("edits", "note")),
-    (Intent, ("parameters", "rationale")),
-    (Execution, ("before", "after")),
+    (Intent, ("parameters", "rationale", "error")),
+    (Execution, ("before", "after", "error")),
     (Effect, ("data", "before")),
-    (Undo, ("reason", "found")),
+    (Undo, ("reason", "found", "error")),
+    (Replay, ("reason", "result", "error")),
     (ContextField, ("value",)),
 )
 
@@ -45,26 +47,26 @@ def forget_contact(contact: UUID, *, by: Actor, now: datetime) -> int:
     somebody said yes to, so that it is not started by that yes. Plans stand above:
     `plans.forgetting` does this, and theirs.
     """
-    found = Contact.objects.filter(
-        tenant_id=current_tenant(), pk=contact, erased_at__isnull=True
-    ).first()
+    found = (
+        Contact.objects.select_for_update()
+        .filter(tenant_id=current_tenant(), pk=contact, erased_at__isnull=True)
+        .first()
+    )
+    gone = gone_of(found) if found else None
     changed = erase_contact(contact, by=by, now=now)
-    if found is not None:
+    if found and gone:
         for model, fields in NAMING:
-            _blot(model, fields, found)
+            _blot(_of(model, found.account_id), fields, gone)
         _unquote(found.account_id)
     return changed
 
 
-def _blot(model: type[Model], fields: Sequence[str], contact: Contact) -> None:
-    words = words_of(contact)
-    rows = _of(model, contact.account_id).annotate(
-        **{f"{field}_said": Cast(field, TextField()) for field in fields}
-    )
-    named = saying([f"{field}_said" for field in fields], words)
-    for row in rows.filter(named).order_by("id").iterator(chunk_size=AT_ONCE):
-        told = {field: without_in(getattr(row, field), words) for field in fields}
-        _of(model, contact.account_id).filter(pk=row.pk).update(**told)
+def _blot(rows: QuerySet[Any], fields: Sequence[str], gone: Gone) -> None:
+    said = {f"{field}_said": Cast(field, TextField()) for field in fields}
+    named = rows.annotate(**said).filter(saying(said, gone)).order_by("id")
+    for row in named.iterator(chunk_size=AT_ONCE):
+        told = {field: said_without(row, field, gone) for field in fields}
+        rows.filter(pk=row.pk).update(**told)
 
 
 def _unquote(account: UUID) -> None:

@@ -1,7 +1,7 @@
 """H5: how people decide: how fast, how often with changes, and who only waves through."""
 
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import connection
@@ -13,6 +13,9 @@ from autonomy.rules.approvals import (
     is_rubber_stamp,
 )
 from ledger.scope import current_tenant
+
+# How far back it is looked, unless another stretch is asked for.
+MONTH = timedelta(days=30)
 
 _DECISIONS = """
 WITH decided AS (

@@ -40,9 +40,15 @@ urlpatterns = [
     path("runs/<uuid:pk>/", intents.run, name="run-page"),
     path("accounts/", accounts.accounts, name="accounts-page"),
     path("accounts/<uuid:pk>/", accounts.account, name="account-page"),
+    path("accounts/<uuid:pk>/ask/", account_acts.ask, name="account-page-ask"),
     path("accounts/<uuid:pk>/owner/", account_acts.owner, name="account-page-owner"),
     path(
         "accounts/<uuid:pk>/closing/", account_acts.closing, name="account-page-closing"
+    ),
+    path(
+        "accounts/<uuid:pk>/contacts/<uuid:contact>/",
+        account_acts.opting,
+        name="account-page-opting",
     ),
     path(
         "accounts/<uuid:pk>/undo/<uuid:execution>/",

@@ -1,6 +1,6 @@
 """Versions of policy: saved, brought into force, rolled back; and the data they use."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,7 @@ from autonomy.rules.data import DEFAULT
 from autonomy.rules.judge import Policy
 from autonomy.rules.theorems import broken, widening
 from ledger.record import Actor, Fact, record
+from ledger.rules.canonical import canonical
 from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant
 from perception.members import person_acting
@@ -37,6 +38,17 @@ def policy_of(answer: Answer) -> Policy:
         return program(shipped().version, shipped().plain)
     version, id_ = answer.policy
     return program(version, lambda: Bundle.objects.get(pk=id_).source)
+
+
+def texts_of(versions: Collection[str]) -> dict[str, str]:
+    """The texts whose hashes these versions are, of those that are kept here. A server
+    that judges in their place keeps its own.
+    """
+    saved = Bundle.objects.filter(tenant_id=current_tenant(), version__in=versions)
+    plain = {each.version: each.source for each in saved}
+    if shipped().version in versions:
+        plain[shipped().version] = shipped().plain()
+    return {version: canonical(each).decode() for version, each in plain.items()}
 
 
 def in_force() -> Activation | None:

@@ -1,6 +1,6 @@
 """Anybody may propose an action: it is checked, kept, and judged at once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,12 +21,13 @@ from autonomy.models import ActionRow, Intent
 from autonomy.permits import digest
 from autonomy.rows import Writes
 from autonomy.rules.actions import ActionType, normalise
+from autonomy.rules.snapshots import is_external
 from autonomy.subjects import subjects_of
 from ledger import spans
 from ledger.record import Actor, Fact, Secret, record
 from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant
-from perception.models import Account, Contact, Opportunity
+from perception.models import Account, Contact, Opportunity, Signal
 
 FORMATS = FormatChecker(formats=("date", "uuid"))
 
@@ -85,7 +86,7 @@ def propose(
         account,
         origin=Intent.Origin(origin).value,
         reaches_out=action is None or action.traits.external_contact,
-        tainted=tainted,
+        tainted=tainted or cites_outside(given.get("evidence") or (), account),
         proposed_by_id=member,
         created_at=now,
         updated_at=now,
@@ -161,6 +162,31 @@ def target(model: Any, id_: UUID | None, account: Account) -> Any:
         noun = model._meta.verbose_name
         raise NoSuchTarget(f"The account has no {noun} with the id {id_}.")
     return found
+
+
+def cites_outside(evidence: Sequence[str], account: Account) -> bool:
+    """Whether any of it may be what somebody outside wrote: a signal with text in it, or
+    whatever is no signal of the account.
+    """
+    if not evidence:
+        return False
+    ids = {_id(each) for each in evidence}
+    rows = Signal.objects.filter(
+        tenant_id=current_tenant(),
+        account=account,
+        pk__in=[each for each in ids if each],
+    )
+    found = list(rows.values_list("payload", "is_known"))
+    return len(found) < len(ids) or any(
+        is_external(payload, is_known=is_known) for payload, is_known in found
+    )
+
+
+def _id(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def proposed(intent: Intent, by: Actor) -> Fact:

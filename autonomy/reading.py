@@ -1,16 +1,34 @@
 """The one read that brings everything a verdict needs to know."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import orjson
 
 from autonomy.rows import Writes
+from perception.heat import STANDING, standing_asked
 from perception.summaries import LATELY
 
+# Running goals that bear on an account: its own, its owner's, the tenant's; of each those
+# that end first.
+_GOALS = """
+SELECT coalesce(jsonb_agg(to_jsonb(g)), '[]') FROM (
+    SELECT g.id, CASE WHEN g.account_id IS NOT NULL THEN 'account'
+                      WHEN g.seller_id IS NOT NULL THEN 'seller' ELSE 'tenant' END AS of,
+           g.type, g.target::text, g.current::text, g.start, g."end"
+    FROM autonomy_goal g
+    JOIN perception_account a ON a.tenant_id = g.tenant_id AND a.id = %s
+    WHERE g.tenant_id = %s AND g.due_at IS NOT NULL AND g.status = 'ACTIVE'
+      AND g.start <= %s
+      AND CASE WHEN g.account_id IS NOT NULL THEN g.account_id = a.id
+               ELSE g.seller_id IS NULL OR g.seller_id = a.owner_id END
+    ORDER BY g.account_id IS NULL, g.seller_id IS NULL, g."end", g.id LIMIT %s) g
+"""
 _KNOWN = f"""
 SELECT (autonomy_context(%s, %s, %s, %s, %s, %s, %s)
-        || jsonb_build_object('summaries', ({LATELY})))::text
+        || jsonb_build_object('summaries', ({LATELY}), 'standing', {STANDING},
+                              'goals', ({_GOALS})))::text
 """
 _READ = """
 SELECT (autonomy_read(%s, %s, %s, %s, %s, %s, %s) || jsonb_build_object('holds',
@@ -40,10 +58,20 @@ def read_rows(
 
 
 def read_known(
-    *, tenant: UUID, account: UUID, signal: UUID | None, most: tuple[int, int, int, int]
+    *,
+    tenant: UUID,
+    account: UUID,
+    signal: UUID | None,
+    most: tuple[int, int, int, int],
+    now: datetime,
 ) -> dict[str, Any]:
     """What a frozen context is made of; `most`: people, signals, what was lately, fields."""
-    named = [tenant, account, signal, *most]
-    found = Writes().ask(_KNOWN, [*named, tenant, account, tenant, account])
+    asked = [
+        *(tenant, account, signal, *most),
+        *(tenant, account, tenant, account),
+        *standing_asked(tenant, account),
+        *(account, tenant, now, most[2]),
+    ]
+    found = Writes().ask(_KNOWN, asked)
     row: dict[str, Any] = orjson.loads(found[0][0])
     return row

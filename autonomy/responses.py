@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -23,9 +23,19 @@ BACK = timedelta(days=30)
 MOST = 500
 CAUSE = "external"
 
+# Nobody of the account was heard of within so long after an act ended.
+_SILENT = """
+NOT EXISTS (SELECT 1 FROM perception_signal s WHERE s.tenant_id = i.tenant_id
+      AND s.account_id = i.account_id
+      AND s.type IN ('reply_received', 'meeting_created')
+      AND s.occurred_at >= e.finished_at AND s.occurred_at < e.finished_at + %s)
+  AND NOT EXISTS (SELECT 1 FROM perception_interaction n WHERE n.tenant_id = i.tenant_id
+      AND n.account_id = i.account_id AND n.direction <> 'out'
+      AND n.at >= e.finished_at AND n.at < e.finished_at + %s)
+"""
 # Acts that reached somebody and that nobody of the account was heard of since: within
 # the window after they ended, which is over.
-_UNANSWERED = """
+_UNANSWERED = f"""
 SELECT i.id, i.account_id, i.action_type
 FROM autonomy_intent i
 JOIN autonomy_execution e ON e.tenant_id = i.tenant_id AND e.intent_id = i.id
@@ -34,15 +44,19 @@ WHERE i.tenant_id = %s AND i.reaches_out AND i.status = 'SUCCEEDED'
   AND i.updated_at >= %s
   AND NOT EXISTS (SELECT 1 FROM autonomy_outcome o WHERE o.tenant_id = i.tenant_id
       AND o.intent_id = i.id AND o.taxonomy IN ('NO_RESPONSE', 'NEGATIVE_RESPONSE'))
-  AND NOT EXISTS (SELECT 1 FROM perception_signal s WHERE s.tenant_id = i.tenant_id
-      AND s.account_id = i.account_id
-      AND s.type IN ('reply_received', 'meeting_created')
-      AND s.occurred_at >= e.finished_at AND s.occurred_at < e.finished_at + %s)
-  AND NOT EXISTS (SELECT 1 FROM perception_interaction n WHERE n.tenant_id = i.tenant_id
-      AND n.account_id = i.account_id AND n.direction <> 'out'
-      AND n.at >= e.finished_at AND n.at < e.finished_at + %s)
+  AND {_SILENT}
 ORDER BY i.id LIMIT %s
-"""
+"""  # noqa: S608  its own pieces
+# Whether one act that reached somebody was answered, while that is open.
+_HEARD = f"""
+SELECT NOT ({_SILENT}), e.finished_at + %s
+FROM autonomy_execution e
+JOIN autonomy_intent i ON i.tenant_id = e.tenant_id AND i.id = e.intent_id
+    AND i.reaches_out
+WHERE e.tenant_id = %s AND e.id = %s AND e.status = 'SUCCEEDED'
+  AND NOT EXISTS (SELECT 1 FROM autonomy_outcome o WHERE o.tenant_id = i.tenant_id
+      AND o.intent_id = i.id AND o.taxonomy IN ('NO_RESPONSE', 'NEGATIVE_RESPONSE'))
+"""  # noqa: S608  as above
 # The newest act that could be what an answer answers.
 _ANSWERED = """
 SELECT i.id, i.account_id, i.action_type
@@ -54,6 +68,22 @@ ORDER BY e.finished_at DESC, i.id DESC LIMIT 1
 """
 
 Row = tuple[UUID, UUID, str]
+
+
+class Answer(NamedTuple):
+    """Whether one came, and until when it is waited for."""
+
+    came: bool
+    until: datetime
+
+
+def answer_to(execution: UUID, *, now: datetime) -> Answer | None:
+    """What came of an act that reached somebody, as long as it is no outcome yet."""
+    window = _window()
+    asked = [window, window, window, current_tenant(), execution]
+    for came, until in Writes().ask(_HEARD, asked):
+        return Answer(came, until) if came or now < until else None
+    return None
 
 
 def settle_all(*, now: datetime) -> int:
@@ -69,8 +99,7 @@ def settle_all(*, now: datetime) -> int:
 
 def settle(*, now: datetime) -> int:
     """Bad answers first: what was answered badly was answered. Safe to do again."""
-    days = Tenant.objects.values_list("response_days", flat=True).get()
-    window = timedelta(days=days)
+    window = _window()
     bad = _badly_answered(window, now=now)
     named = (current_tenant(), now - window - BACK)
     between = (now - window - BACK, now - window)
@@ -78,6 +107,11 @@ def settle(*, now: datetime) -> int:
     return _keep(bad, Taxonomy.NEGATIVE_RESPONSE, now=now) + _keep(
         [each for each in silent if each not in bad], Taxonomy.NO_RESPONSE, now=now
     )
+
+
+def _window() -> timedelta:
+    """How long an answer is waited for."""
+    return timedelta(days=Tenant.objects.values_list("response_days", flat=True).get())
 
 
 def _badly_answered(window: timedelta, *, now: datetime) -> list[Row]:

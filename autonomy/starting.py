@@ -1,17 +1,28 @@
-"""Runs that no signal started: a ritual, a goal; each under a key, so that it starts once."""
+"""Runs that no signal started: a ritual, a goal, a person; each under a key, so that it
+starts once.
+"""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import orjson
-from django.db import connection
+from django.db import connection, transaction
 from uuid_utils.compat import uuid7
 
-from autonomy.rules.runs import RunStatus, Stage
+from autonomy.errors import AccountClosed
+from autonomy.models import Run
+from autonomy.rules.runs import TERMINAL, RunStatus, Stage
 from autonomy.rules.triggers import Trigger
+from autonomy.waking import wake
 from ledger import spans
+from ledger.record import Actor, Fact, record
+from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant
+from perception.models import Account
+
+OVER = sorted(each.value for each in TERMINAL)
 
 # In the order of accounts, so that two lists never wait for each other.
 _START = """
@@ -73,3 +84,27 @@ def start(
             trigger=trigger.value,
         )
     return made
+
+
+def ask(account: UUID, *, by: Actor, now: datetime) -> Run:
+    """A person asks what would help an account: start a run that looks at it, or return
+    the one that is under way. It is judged like what a person proposes.
+    """
+    rows = Account.objects.filter(tenant_id=current_tenant(), pk=account)
+    # Whoever asks at the same moment waits, and then finds it under way.
+    if rows.select_for_update(no_key=True).get().closed_at is not None:
+        raise AccountClosed
+    trigger = Trigger.MANUAL
+    asked = Run.objects.filter(
+        tenant_id=current_tenant(), account_id=account, trigger=trigger.value
+    )
+    open_ = asked.exclude(status__in=OVER).order_by("-id").first()
+    if open_ is not None:
+        return open_
+    key = f"{trigger.value} {account} {now.isoformat()}"
+    start(trigger, {account: key}, more={}, origin="agent")
+    run = asked.get(key=key)
+    named = {"run": run.id, "account": account}
+    record(Fact(kind=Kind.RUN_ASKED, by=by, subjects=named), now=now)
+    transaction.on_commit(wake)
+    return run

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import orjson
 from django.db import connection
 
 from autonomy.rules.switches import Scope
 from ledger.scope import current_tenant, glance
+from perception.rules.callers import Caller
 
 # Both boards by their keys, and the database's time: what starts go by.
 _BOARDS = """
@@ -19,6 +19,13 @@ SELECT clock_timestamp(),
        (SELECT h.switches::text FROM autonomy_houseboard h WHERE h.id = 1),
        (SELECT b.switches::text FROM autonomy_board b WHERE b.tenant_id = %s)
 """
+# And whether a member still is who they were.
+_GLIMPSE = f"""
+SELECT boards.*, EXISTS (
+  SELECT FROM perception_membership m JOIN perception_person p ON p.id = m.person_id
+   WHERE m.tenant_id = %s AND m.id = %s AND m.role = %s AND m.is_active AND p.is_active)
+  FROM ({_BOARDS}) boards
+"""  # noqa: S608  both are ours
 UNREADABLE = "The kill switches cannot be read, so nothing starts."
 
 
@@ -46,9 +53,14 @@ def standing() -> list[Standing]:
         return _read(cursor.fetchone())
 
 
-def glimpsed(tenant: UUID) -> list[Standing]:
-    """The same for a tenant that is not in scope: one round trip, by two keys."""
-    return _read(glance(tenant, _BOARDS, [str(tenant)])[0])
+def glimpsed(caller: Caller) -> list[Standing] | None:
+    """The same for a caller whose tenant is not in scope: one round trip, by keys. None
+    for whoever is no member any more, has another role, or may not log in.
+    """
+    tenant = str(caller.tenant)
+    given = [tenant, str(caller.membership), caller.role.value, tenant]
+    *boards, is_so = glance(caller.tenant, _GLIMPSE, given)[0]
+    return _read(boards) if is_so else None
 
 
 def seen(stops: Sequence[Standing]) -> str:
@@ -57,7 +69,7 @@ def seen(stops: Sequence[Standing]) -> str:
     return hashlib.blake2b(orjson.dumps(said), digest_size=9).hexdigest()
 
 
-def _read(row: tuple[datetime, str | None, str | None]) -> list[Standing]:
+def _read(row: Sequence[Any]) -> list[Standing]:
     """A board that is not there stops everything, as it does for starts."""
     now, house, board = row
     if house is None or board is None:

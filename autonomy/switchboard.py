@@ -5,13 +5,14 @@ takes the same lock alone. So no start can come later than the moment that is wr
 under the lock when a switch is engaged.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
 
@@ -27,7 +28,7 @@ from ledger.clock import clock
 from ledger.record import SYSTEM, Actor, Fact, record
 from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant, system_role, system_scope, tenant_scope
-from perception.models import Account, Membership
+from perception.models import Account, Connector, Membership
 
 # How long everything is only proposed after a release, where nobody says otherwise.
 HOLD = timedelta(seconds=60)
@@ -221,28 +222,47 @@ def target_of(wanted: Wanted) -> str:
         return ""
     if not target:
         raise NeedsTarget(f"Name the {scope.value.replace('_', ' ')} to stop.")
-    if scope in ROWS:
-        return _row(*ROWS[scope], target)
-    return (
-        _among(NAMES[scope](), normalise(target), scope) if scope in NAMES else target
-    )
+    if scope is Scope.CONNECTOR and _id(target) is not None:
+        return _way(_row(Connector, "connector", target))
+    return _row(*ROWS[scope], target) if scope in ROWS else _named(scope, target)
 
 
-def _among(known: Collection[str], target: str, scope: Scope) -> str:
-    if target not in known:
+def names(scope: Scope) -> list[str]:
+    """What a scope can name for the tenant in scope; nothing where it names a row."""
+    return sorted(NAMES[scope]()) if scope in NAMES else []
+
+
+def _named(scope: Scope, target: str) -> str:
+    """As it is written where it is looked for, however whoever stops it wrote it."""
+    known = {normalise(each): each for each in names(scope)}
+    if (found := known.get(normalise(target))) is None:
         noun = scope.value.replace("_", " ")
         raise NoSuchScope(f"There is no {noun} {target!r}.")
-    return target
+    return found
 
 
 def _row(model: Any, noun: str, target: str) -> str:
-    try:
-        id_ = UUID(target)
-    except ValueError as error:
-        raise NoSuchScope(f"{target!r} is not the id of an {noun}.") from error
+    id_ = _id(target)
+    if id_ is None:
+        raise NoSuchScope(f"{target!r} is not the id of an {noun}.")
     if not model.objects.filter(tenant_id=current_tenant(), pk=id_).exists():
         raise NoSuchScope(f"No {noun} has the id {id_}.")
     return str(id_)
+
+
+def _way(id_: str) -> str:
+    """What tools go through a connector; their names begin with it."""
+    row = Connector.objects.get(tenant_id=current_tenant(), pk=id_)
+    if not row.acts_as:
+        raise NoSuchScope(f"No tool acts through the connector {id_}.")
+    return str(row.acts_as)
+
+
+def _id(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def _keys() -> set[str]:
@@ -253,9 +273,18 @@ def _connectors() -> set[str]:
     return {tool.partition(".")[0] for tool in tools()}
 
 
-# What names the target of a scope: a row, or one of a list.
+def _plan_types() -> set[str]:
+    return set(settings.PLAN_TYPES)
+
+
+# What names the target of a scope: a row, or one of a list. A connector has both.
 ROWS = {Scope.ACCOUNT: (Account, "account"), Scope.SELLER: (Membership, "seller")}
-NAMES = {Scope.ACTION_TYPE: _keys, Scope.TOOL: tools, Scope.CONNECTOR: _connectors}
+NAMES: Mapping[Scope, Callable[[], Iterable[str]]] = {
+    Scope.ACTION_TYPE: _keys,
+    Scope.TOOL: tools,
+    Scope.CONNECTOR: _connectors,
+    Scope.PLAN_TYPE: _plan_types,
+}
 
 
 def _state(
@@ -288,7 +317,6 @@ def is_stopped(execution: Execution) -> bool:
         seller=str(execution.seller_id or ""),
         action_type=execution.action_type,
         tool=execution.tool,
-        connector=execution.tool.partition(".")[0],
         plan_type=execution.plan_type,
     )
     found = covering([*house.switches, *board.switches], act, now=clock())

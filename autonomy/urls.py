@@ -43,6 +43,7 @@ urlpatterns = [
     path("runs/", runs.Runs.as_view(), name="runs"),
     path("runs/<uuid:pk>/", runs.OneRun.as_view(), name="run"),
     path("runs/<uuid:pk>/retry/", runs.RetryRun.as_view(), name="run-retry"),
+    path("accounts/<uuid:pk>/ask/", runs.Ask.as_view(), name="account-ask"),
     path("triggers/", triggers.Triggers.as_view(), name="triggers"),
     path("triggers/<str:name>/", triggers.OneTrigger.as_view(), name="trigger"),
     path("decision-budget/", triggers.Decisions.as_view(), name="decision-budget"),

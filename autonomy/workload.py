@@ -23,7 +23,6 @@ class Workload:
     """Counts end at `MOST`; ages are in seconds, and 0 where nothing waits."""
 
     backlog: dict[str, int]
-    runs: dict[str, int]
     oldest_seconds: float
     relay_lag_seconds: float
     parked: int
@@ -40,7 +39,6 @@ def workload(*, now: datetime) -> Workload:
     backlog[Stage.EXECUTE.value] = seen["acts"]
     return Workload(
         backlog=backlog,
-        runs=seen["statuses"],
         oldest_seconds=_age(seen["oldest"], now),
         relay_lag_seconds=_age(seen["unsent"], now),
         parked=seen["parked"],
@@ -58,7 +56,7 @@ def _age(since: str | None, now: datetime) -> float:
 
 _WORKLOAD = """
 WITH open AS MATERIALIZED (
-    SELECT stage, status FROM autonomy_run
+    SELECT stage FROM autonomy_run
     WHERE status IN ('RECEIVED', 'TRIGGERED', 'DEFERRED', 'DECIDED')
     ORDER BY tenant_id, due_at LIMIT %(most)s
 ), head AS MATERIALIZED (
@@ -78,8 +76,6 @@ WITH open AS MATERIALIZED (
 SELECT jsonb_build_object(
     'stages', (SELECT coalesce(jsonb_object_agg(o.stage, o.n), '{}')
                FROM (SELECT stage, count(*) AS n FROM open GROUP BY stage) o),
-    'statuses', (SELECT coalesce(jsonb_object_agg(o.status, o.n), '{}')
-                 FROM (SELECT status, count(*) AS n FROM open GROUP BY status) o),
     'acts', (SELECT count(*) FROM (
         SELECT 1 FROM autonomy_intent WHERE due_at IS NOT NULL
         ORDER BY tenant_id, due_at LIMIT %(most)s) a),

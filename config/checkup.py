@@ -1,9 +1,9 @@
 """What `doctor` looks at: each check says what it saw and what would mend it."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from django.conf import settings
@@ -18,6 +18,20 @@ from ledger.scope import SYSTEM_ROLE
 
 CLOCK_TOLERANCE = 2.0
 SEAL_TOLERANCE = 30.0
+# What puts statements, their values or rows into the log of the database, and the values
+# that do not. The first is what to set. A module that is not loaded logs nothing.
+QUIET_LOG = {
+    "log_statement": ("none", "ddl"),
+    "log_min_error_statement": ("panic",),
+    "log_error_verbosity": ("terse",),
+    "log_min_duration_statement": ("-1",),
+    "log_min_duration_sample": ("-1",),
+    "log_transaction_sample_rate": ("0",),
+    "log_parameter_max_length_on_error": ("0",),
+    "auto_explain.log_min_duration": ("-1", ""),
+}
+# What any Postgres begins with: told of one that is given, and held against none but ours.
+BY_DEFAULT = {"log_min_error_statement": "error", "log_error_verbosity": "default"}
 
 
 @dataclass(frozen=True)
@@ -95,14 +109,17 @@ def _configuration() -> Iterator[Finding]:
 
 
 def _folder(name: str, path: Path) -> Finding:
-    standing = path
-    while not standing.exists():
-        standing = standing.parent
-    writable = os.access(standing, os.W_OK)
+    """Tried, not asked about: what holds files of its own kind lets nobody write."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=path):
+            seen = ""
+    except OSError as error:
+        seen = f": {error.strerror}"
     return Finding(
         name,
-        writable,
-        f"{path} is {'writable' if writable else 'not writable'}",
+        not seen,
+        f"{path} is not writable{seen}" if seen else f"{path} is writable",
         "Give this user the right to write there, or name another folder.",
     )
 
@@ -112,6 +129,7 @@ def _database() -> Iterator[Finding]:
         yield from _role(cursor)
         yield _clock(cursor)
         yield _durable(cursor)
+        yield _log(cursor)
     missing = health.migrations()
     yield Finding("migrations", missing == "ok", missing, "Run `migrate`.")
     open_tables = unfenced()
@@ -155,6 +173,27 @@ def _durable(cursor: Any) -> Finding:
         commits != "off" and syncs == "on",
         f"synchronous_commit {commits}, fsync {syncs}",
         "Turn both on in postgresql.conf: what was accepted must survive a crash.",
+    )
+
+
+def _log(cursor: Any) -> Finding:
+    """Who reads the database's log is not asked what they may see of customers."""
+    cursor.execute(
+        "SELECT name, coalesce(current_setting(name, true), '') "
+        "FROM unnest(%s::text[]) AS name",
+        [list(QUIET_LOG)],
+    )
+    told = {
+        name: value for name, value in cursor.fetchall() if value not in QUIET_LOG[name]
+    }
+    excused = not settings.ENV.embedded_postgres and told.items() <= BY_DEFAULT.items()
+    said = ", ".join(f"{name} {value}" for name, value in told.items())
+    wanted = ", ".join(f"{name} = {QUIET_LOG[name][0]}" for name in told)
+    return Finding(
+        "log of the database",
+        not told or excused,
+        f"{said}: rows get into it" if told else "no statements, no rows",
+        f"Set {wanted} in postgresql.conf: what it quotes names people.",
     )
 
 

@@ -13,7 +13,8 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from unfold.sites import UnfoldAdminSite
 
-from config.theme import GROUPS, Page
+from config.access import READERS
+from config.theme import DAILY, GROUPS, Page
 
 View = Callable[..., HttpResponse]
 
@@ -68,7 +69,9 @@ class ControlCenter(UnfoldAdminSite):
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
-    """The sidebar: every page that the caller may look at, in the order of the walk."""
+    """The sidebar: back to daily work, then every page that the caller may look at, in
+    the order of the walk.
+    """
     pages = {
         f"{model._meta.app_label}_{model._meta.model_name}": page
         for model, page in admin.site._registry.items()
@@ -80,7 +83,13 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     )
     groups = [*GROUPS, ("More", rest)]
     asked = set(request.GET.urlencode().split("&"))
-    return [
+    caller = getattr(request, "caller", None)
+    daily = DAILY if caller is not None and caller.role in READERS else ()
+    back = [
+        {"title": title, "link": reverse(name), "active": False}
+        for title, name in daily
+    ]
+    return [{"title": "Day by day", "items": back}] + [
         {"title": title, "items": list(_items(request, pages, items, asked))}
         for title, items in groups
     ]
@@ -94,7 +103,7 @@ def _items(
 ) -> Iterator[dict[str, Any]]:
     """The links of a group; of two to one list, that which asks for more is active."""
     for name, title, query in items:
-        if name not in pages:
+        if name not in pages or not pages[name].shows(request, query):
             continue
         url = reverse(f"admin:{name}_changelist")
         narrower = [more for other, _, more in items if other == name and more]

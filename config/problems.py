@@ -32,6 +32,8 @@ STATUSES: dict[type[Exception], int] = {
     ledger_errors.NoSigningKey: 409,
     perception_errors.AlreadyThere: 409,
     perception_errors.AdminChanges: 403,
+    perception_errors.OnlyOptsOut: 403,
+    perception_errors.NamelessContact: 400,
     perception_errors.NoSuchMember: 400,
     perception_errors.NoSuchContact: 404,
     perception_errors.TooBusy: 429,

@@ -36,7 +36,7 @@ NOTHING = Seen(
     beats={},
     waiting=Backlog(count=0, oldest_seconds=0),
     work=Workload(
-        backlog={}, runs={}, oldest_seconds=0, relay_lag_seconds=0,
+        backlog={}, oldest_seconds=0, relay_lag_seconds=0,
         parked=0, given_up=0, in_doubt=0,
     ),
     tools=Served(families={}, alerts=0),

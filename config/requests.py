@@ -23,7 +23,8 @@ from perception.members import caller_of_session
 
 logger = structlog.get_logger("config.requests")
 
-QUIET = ("/stops/now/",)
+# What pages load and ask for all the time: worth a line where it fails.
+QUIET = ("/static/", "/stops/now/")
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -53,13 +54,12 @@ def log_requests(get_response: Handler) -> Handler:
         started = time.perf_counter()
         response = _bounded(request) or get_response(request)
         response["X-Request-Id"] = request_id
-        match = request.resolver_match
-        # What pages ask for every second is worth no line each time.
-        say = logger.debug if request.path in QUIET else logger.info
+        is_quiet = response.status_code < 400 and request.path.startswith(QUIET)
+        say = logger.debug if is_quiet else logger.info
         say(
             "request",
             method=request.method,
-            route=match.route if match else "-",
+            route=_route(request),
             status=response.status_code,
             ms=round((time.perf_counter() - started) * 1000, 1),
         )
@@ -91,6 +91,13 @@ def scope_requests(get_response: Handler) -> Handler:
         return response
 
     return handle
+
+
+def _route(request: HttpRequest) -> str:
+    """The pattern, never what was filled in: a path may hold what logs must not."""
+    if match := request.resolver_match:
+        return str(match.route)
+    return "static/" if request.path.startswith("/static/") else "-"
 
 
 def _bounded(request: HttpRequest) -> HttpResponse | None:

@@ -13,6 +13,7 @@ from config.env import Environment, load
 from config.theme import STATIC_URL as STATIC_URL
 from config.theme import UNFOLD as UNFOLD
 from config.values import WrongSetting
+from plans.types.registry import TYPES
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -98,6 +99,9 @@ TEMPLATES = [
         },
     }
 ]
+
+# What the storeys below know of types of plans: what each is called.
+PLAN_TYPES = {each.key: each.title for each in TYPES.values()}
 
 # --- Rows ------------------------------------------------------------------------
 

@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from autonomy import unreached
 from autonomy.views.stops import Banner
-from config.access import OVERSEERS, READERS
+from config.access import OVERSEERS, READERS, SIGNERS
+from config.theme import DAILY
 from perception.models import Tenant
 from perception.rules.callers import Caller
 from perception.rules.roles import Role
@@ -22,14 +23,12 @@ NAMED = 3
 PROGRAMMERS = OVERSEERS | {Role.INTEGRATION}
 # A word, the name of its route, and who has that page.
 PLACES: tuple[tuple[str, str, frozenset[Role]], ...] = (
-    ("Next", "home", READERS),
-    ("Autopilot", "autopilot-page", READERS),
-    ("Inbox", "inbox-page", READERS),
+    *((title, name, READERS) for title, name in DAILY),
     ("Accounts", "accounts-page", READERS),
     ("Goals", "goals-page", READERS),
     ("Plans", "plans-page", READERS),
     ("Digest", "digest-page", READERS),
-    ("Admin", "admin:index", OVERSEERS),
+    ("Admin", "admin:index", SIGNERS | OVERSEERS),
     ("API docs", "docs", PROGRAMMERS),
 )
 

@@ -4,6 +4,12 @@ from typing import Any
 
 STATIC_URL = "/static/"
 
+# Where work is decided day by day: a word, and the name of its route.
+DAILY: tuple[tuple[str, str], ...] = (
+    ("Next", "home"),
+    ("Autopilot", "autopilot-page"),
+    ("Inbox", "inbox-page"),
+)
 # The pages of the admin in the order of the walk: the name of a list, what it is called
 # where its own name does not say it, and the query that narrows it. What is not named
 # here comes last, under its own name.
@@ -38,6 +44,7 @@ GROUPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
             ("autonomy_verdict", "", ""),
             ("autonomy_approval", "", ""),
             ("autonomy_approval", "Waiting for people", "status__exact=PENDING"),
+            ("autonomy_approval", "How people decide", "view=habits"),
         ),
     ),
     (

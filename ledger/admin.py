@@ -52,6 +52,10 @@ class ByRole(ModelAdmin):
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
 
+    def shows(self, request: HttpRequest, query: str) -> bool:
+        """May whoever sees the list see it as this query asks for it?"""
+        return True
+
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return oversees(request)
 

@@ -228,20 +228,29 @@ class ExportOut(serializers.ModelSerializer[Export]):
         }
 
 
+class ExportFilter(filters.FilterSet):
+    created_after = filters.IsoDateTimeFilter("requested_at", lookup_expr="gte")
+    created_before = filters.IsoDateTimeFilter("requested_at", lookup_expr="lt")
+
+    class Meta:
+        model = Export
+        fields: ClassVar = ["status"]
+
+
 class Exports(generics.GenericAPIView[Export]):
     """Copies of the ledger that the caller asked for."""
 
     queryset = Export.objects.none()
     serializer_class = ExportOut
     pagination_class = Pages
-    filter_backends = ()
+    filterset_class = ExportFilter
 
     def get_queryset(self) -> QuerySet[Export]:
         return _exports_of(self)
 
     @extend_schema(operation_id="exports_list", responses=ExportOut(many=True))
     def get(self, request: Request) -> Response:
-        page = self.paginate_queryset(self.get_queryset())
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
     @extend_schema(

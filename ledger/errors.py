@@ -1,13 +1,17 @@
 """What can be wrong in the ledger, said by the class that is raised."""
 
 
-class LedgerError(Exception):
-    """The ledger refused."""
+class HouseError(Exception):
+    """The house refused."""
 
     def __init__(self, detail: str = "") -> None:
         said = type(self).__doc__ or type(self).__name__
         super().__init__(f"{said} {detail}".rstrip())
         self.detail = detail
+
+
+class LedgerError(HouseError):
+    """The ledger refused."""
 
 
 class Unstatable(LedgerError, ValueError):

@@ -1,6 +1,6 @@
 """Proofs: that an entry is in the tree, that the tree only grew, that an act was so."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -12,7 +12,6 @@ from ledger.errors import NotSealed, OutsideTree
 from ledger.models import Checkpoint, Entry, Landmark, Leaf
 from ledger.reading import COLUMNS, Row, rows_of
 from ledger.rules.bundle import BundleEntry, bundle_bytes
-from ledger.rules.kinds import Kind
 from ledger.rules.merkle import (
     Span,
     consistency_needs,
@@ -26,6 +25,9 @@ from ledger.scope import current_tenant
 
 # The nouns that tie the entries of one act together; each has an index.
 THREAD = ("run", "intent", "execution")
+
+# The texts of policies by their versions, which are their hashes.
+Texts = Callable[[Collection[str]], Mapping[str, str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +70,10 @@ def root_at(size: int) -> bytes:
     return root_from(size, _known(root_needs(size)))
 
 
-def prove_act(execution: UUID) -> bytes:
-    """The proof bundle of one execution, from its signal to its outcome."""
+def prove_act(execution: UUID, texts: Texts) -> bytes:
+    """The proof bundle of one execution, from its signal to its outcome; `texts`: of the
+    policies that its entries name, from whoever keeps them.
+    """
     head = newest_checkpoint()
     numbers = _thread(execution)
     if head is None or not numbers:
@@ -85,7 +89,7 @@ def prove_act(execution: UUID) -> bytes:
             )
             for proof in proofs
         ],
-        policies=_policies(proof.document for proof in proofs),
+        policies=texts(_versions(proof.document for proof in proofs)),
     )
 
 
@@ -167,18 +171,7 @@ def _about(nouns: set[tuple[str, str]]) -> dict[int, dict[str, str]]:
     return dict(Entry.objects.filter(condition).values_list("number", "subjects"))
 
 
-def _policies(documents: Iterable[dict[str, Any]]) -> dict[str, str]:
-    """The sources of the policies that the entries name, as they were saved."""
-    versions = {
-        document["data"].get("policy_version")
-        for document in documents
-        if document["data"].get("policy_version")
-    }
-    saved = Entry.objects.filter(
-        kind=Kind.POLICY_SAVED, data__policy_version__in=versions
-    )
-    return {
-        entry.data["policy_version"]: entry.data["source"]
-        for entry in saved
-        if versions and "source" in entry.data
-    }
+def _versions(documents: Iterable[dict[str, Any]]) -> set[str]:
+    """The policies that entries name."""
+    named = (document["data"].get("policy_version") for document in documents)
+    return {version for version in named if version}

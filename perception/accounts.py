@@ -20,6 +20,8 @@ from perception.rules.roles import may_change_accounts, sees_all_accounts
 
 # What whoever stands above is told of.
 TOLD = frozenset({"owner", "lifecycle", "closed"})
+# Of a deal, it is kept when these were said.
+KNOWN = frozenset({"stage", "amount", "renewal_date"})
 
 
 def visible_to(caller: Caller) -> QuerySet[Account]:
@@ -160,7 +162,12 @@ def _subjects(account: Account) -> dict[str, UUID]:
 
 def _add_opportunities(account: Account, given: list[dict[str, Any]]) -> None:
     Opportunity.objects.bulk_create(
-        Opportunity(tenant_id=account.tenant_id, account=account, **each)
+        Opportunity(
+            tenant_id=account.tenant_id,
+            account=account,
+            **each,
+            **{f"{name}_at": account.created_at for name in each if name in KNOWN},
+        )
         for each in given
     )
 

@@ -3,9 +3,12 @@
 import json
 from collections.abc import Iterable
 from datetime import datetime
+from functools import reduce
+from operator import and_, or_
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, TextField
+from django.db.models import Model, Q, TextField
 from django.db.models.functions import Cast
 
 from ledger.erase import erase_person
@@ -14,7 +17,7 @@ from ledger.scope import current_tenant
 from perception.errors import NoSuchContact
 from perception.interactions import hashes_of
 from perception.models import Contact, Delivery, Interaction, Signal
-from perception.rules.interactions import ERASED, without, without_in
+from perception.rules.erasing import ERASED, Gone, unescaped, without, without_in
 from perception.summaries import forget_person
 
 AT_ONCE = 500
@@ -37,8 +40,9 @@ def erase_contact(contact: UUID, *, by: Actor, now: datetime) -> int:
         if Contact.objects.filter(tenant_id=current_tenant(), pk=contact).exists():
             return 0
         raise NoSuchContact
-    changed = _forget(found)
-    _blot(found)
+    gone = gone_of(found)
+    changed = _forget(found, gone)
+    _blot(found, gone)
     forget_person(found.account_id, found.id)
     Contact.objects.filter(tenant_id=current_tenant(), pk=contact).update(
         name=ERASED,
@@ -51,76 +55,78 @@ def erase_contact(contact: UUID, *, by: Actor, now: datetime) -> int:
     return changed
 
 
-def _forget(contact: Contact) -> int:
-    """Interactions with them, and those that speak of them, at any account."""
-    marks = {str(contact.id), *hashes_of(contact.email)}
-    words = {contact.email: ERASED, contact.name: ERASED}
-    about = Q()
-    for mark in marks:
-        about |= Q(participants__contains=[mark])
-    for word in filter(None, words):
-        about |= Q(account_id=contact.account_id) & (
-            Q(text__icontains=word) | Q(subject__icontains=word)
-        )
-    changed = 0
-    rows = Interaction.objects.filter(about, tenant_id=current_tenant())
-    for row in rows.order_by("id").iterator(chunk_size=AT_ONCE):
-        if marks & set(row.participants):
-            row.participants = [*sorted({*row.participants} - marks), ERASED]
-            row.subject, row.text = "", ""
-        else:
-            row.subject = without(row.subject, words)
-            row.text = without(row.text, words)
-        row.save(update_fields=["participants", "subject", "text"])
-        changed += 1
-    return changed
+def gone_of(contact: Contact) -> Gone:
+    """What names somebody who is about to be erased, and who else is at the account."""
+    here = Contact.objects.filter(
+        tenant_id=current_tenant(), account_id=contact.account_id
+    ).exclude(pk=contact.pk)
+    others = [word for both in here.values_list("email", "name") for word in both]
+    return Gone(
+        words=frozenset(filter(None, (contact.email, contact.name))),
+        others=frozenset(filter(None, others)),
+    )
 
 
-def words_of(contact: Contact) -> dict[str, str]:
-    """What names somebody, with what is put there instead."""
-    return {word: ERASED for word in (contact.email, contact.name) if word}
+def saying(fields: Iterable[str], gone: Gone) -> Q:
+    """Rows that may name them in one of these texts, plain or as JSON has it.
 
-
-def saying(fields: Iterable[str], words: Iterable[str]) -> Q:
-    """Rows that say one of these words in one of these texts, plain or as JSON has it."""
-    found = Q()
+    Every part of a name stands there, however spaced: what is found is to be looked at.
+    """
+    found = Q(pk__in=[])
     for field in fields:
-        for form in forms_of(words):
-            found |= Q(**{f"{field}__icontains": form})
+        for form in gone.forms:
+            parts = [_part(f"{field}__icontains", part) for part in form.split()]
+            found |= reduce(and_, parts)
     return found
 
 
-def forms_of(words: Iterable[str]) -> set[str]:
-    """How they may stand in a text, quotation marks and foreign letters escaped or not."""
-    return {
-        form
-        for word in words
-        for form in (
-            word,
-            json.dumps(word)[1:-1],
-            json.dumps(word, ensure_ascii=False)[1:-1],
-        )
-    }
+def _part(where: str, part: str) -> Q:
+    written = json.dumps(part, ensure_ascii=False)[1:-1]
+    return reduce(or_, (Q(**{where: each}) for each in sorted({part, written})))
 
 
-def _blot(contact: Contact) -> None:
+def said_without(row: Model, field: str, gone: Gone, *, keys: bool = True) -> Any:
+    """What a row says without them: what stands for them may be longer than its column."""
+    told = without_in(getattr(row, field), gone, keys=keys)
+    most = getattr(row._meta.get_field(field), "max_length", None)
+    return told[:most] if isinstance(told, str) else told
+
+
+def _forget(contact: Contact, gone: Gone) -> int:
+    """Interactions with them, and those that speak of them, at their account."""
+    marks = {str(contact.id), *hashes_of(contact.email)}
+    about = Q(account_id=contact.account_id) & saying(("subject", "text"), gone)
+    for mark in marks:
+        about |= Q(participants__contains=[mark])
+    changed = 0
+    rows = Interaction.objects.filter(about, tenant_id=current_tenant())
+    for row in rows.order_by("id").iterator(chunk_size=AT_ONCE):
+        before = row.subject, row.text
+        if took_part := marks & set(row.participants):
+            row.participants = [*sorted({*row.participants} - marks), ERASED]
+            row.subject, row.text = "", ""
+        else:
+            row.subject = said_without(row, "subject", gone)
+            row.text = said_without(row, "text", gone)
+        if took_part or (row.subject, row.text) != before:
+            row.save(update_fields=["participants", "subject", "text"])
+            changed += 1
+    return changed
+
+
+def _blot(contact: Contact, gone: Gone) -> None:
     """Signals of the account, and deliveries that were refused: those lose their body."""
-    words = words_of(contact)
-    written = dict.fromkeys(forms_of(words), ERASED)
     signals = Signal.objects.filter(
         tenant_id=current_tenant(), account_id=contact.account_id
     ).annotate(said=Cast("payload", TextField()))
-    for row in (
-        signals.filter(saying(["said"], words))
-        .order_by("id")
-        .iterator(chunk_size=AT_ONCE)
-    ):
+    rows = signals.filter(saying(["said"], gone)).order_by("id")
+    for row in rows.iterator(chunk_size=AT_ONCE):
         Signal.objects.filter(tenant_id=current_tenant(), pk=row.pk).update(
-            payload=without_in(row.payload, words)
+            payload=said_without(row, "payload", gone)
         )
     kept = Delivery.objects.filter(tenant_id=current_tenant(), body__isnull=False)
     for each in kept.order_by("id").iterator(chunk_size=AT_ONCE):
         text = bytes(each.body or b"").decode(errors="replace")
-        if without(text, written) != text:
-            each.body, each.error = None, without(each.error, words)
+        if any(without(told, gone) != told for told in (text, unescaped(text))):
+            each.body, each.error = None, said_without(each, "error", gone)
             each.save(update_fields=["body", "error"])

@@ -3,14 +3,11 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from ledger.errors import HouseError
 
-class PerceptionError(Exception):
+
+class PerceptionError(HouseError):
     """Perception refused."""
-
-    def __init__(self, detail: str = "") -> None:
-        said = type(self).__doc__ or type(self).__name__
-        super().__init__(f"{said} {detail}".rstrip())
-        self.detail = detail
 
 
 class BadToken(PerceptionError):
@@ -43,6 +40,14 @@ class AlreadyThere(PerceptionError):
 
 class AdminChanges(PerceptionError):
     """An approver may give an account to another owner; the rest an admin changes."""
+
+
+class OnlyOptsOut(PerceptionError):
+    """You may note that somebody opts out; an admin adds, changes and opts in again."""
+
+
+class NamelessContact(PerceptionError):
+    """Whoever is added needs a name."""
 
 
 class CannotAct(PerceptionError):

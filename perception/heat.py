@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -44,12 +44,23 @@ _SIGHTINGS = """
 SELECT s.account_id, s.id, s.type, s.occurred_at, s.said
 FROM unnest(%s::uuid[]) AS a(id), LATERAL (
     SELECT w.account_id, w.id, w.type, w.occurred_at,
-           CASE WHEN w.type = ANY(%s) THEN (
+           CASE WHEN w.type = ANY(%s::text[]) THEN (
                SELECT jsonb_object_agg(p.key, p.value) FROM jsonb_each(w.payload) p
-               WHERE p.key = ANY(%s) AND length(p.value::text) < 100)::text END AS said
+               WHERE p.key = ANY(%s::text[]) AND length(p.value::text) < 100)::text END AS said
     FROM perception_signal w WHERE w.tenant_id = %s AND w.account_id = a.id
     ORDER BY w.id DESC LIMIT %s) s
 """
+
+# What an account's standing rests on, as a part of anybody's statement; `standing_asked`
+# has its values, and `standing_in` reads it.
+STANDING = f"""
+jsonb_build_object(
+    'seen', (SELECT coalesce(jsonb_agg(to_jsonb(seen)), '[]')
+             FROM ({_SIGHTINGS}) AS seen),
+    'deals', (SELECT coalesce(jsonb_agg(jsonb_build_array(o.stage, o.renewal_date)), '[]')
+              FROM perception_opportunity o
+              WHERE o.tenant_id = %s AND o.account_id = %s))
+"""  # noqa: S608  its own pieces
 
 _CHANGE = """
 UPDATE perception_account a SET
@@ -126,9 +137,34 @@ def heat_of(account: Account, *, now: datetime) -> Heat:
 
 def standing_of(account: Account, *, now: datetime) -> Standing:
     """How one account stands now."""
-    ids = [str(account.id)]
-    seen, deals = _sightings(ids), _deals(ids)
-    return standing(seen[account.id], deals[account.id], now=now)
+    with connection.cursor() as cursor:
+        asked = standing_asked(current_tenant(), account.id)
+        cursor.execute(f"SELECT ({STANDING})::text", asked)
+        return standing_in(orjson.loads(cursor.fetchone()[0]), now=now)
+
+
+def standing_asked(tenant: UUID, account: UUID) -> list[Any]:
+    """The values of `STANDING`, for one account."""
+    own = [str(tenant), str(account)]
+    return [own[1:], list(TELLING), list(WORDS), own[0], LOOKED_AT, *own]
+
+
+def standing_in(row: Mapping[str, Any], *, now: datetime) -> Standing:
+    """How an account stands, by what was read as `STANDING`."""
+    seen = [
+        _sighting(
+            UUID(each["id"]),
+            each["type"],
+            datetime.fromisoformat(each["occurred_at"]),
+            each["said"],
+        )
+        for each in row["seen"]
+    ]
+    deals = [
+        Deal(stage=stage, renewal=date.fromisoformat(day) if day else None)
+        for stage, day in row["deals"]
+    ]
+    return standing(seen, deals, now=now)
 
 
 def _look(
@@ -171,15 +207,15 @@ def _sightings(ids: list[str]) -> dict[UUID, list[Sighting]]:
             [ids, list(TELLING), list(WORDS), str(current_tenant()), LOOKED_AT],
         )
         for account, id_, type_, occurred_at, said in cursor.fetchall():
-            found[account].append(
-                Sighting(
-                    id=id_,
-                    type=type_,
-                    occurred_at=occurred_at,
-                    said=orjson.loads(said) if said else {},
-                )
-            )
+            found[account].append(_sighting(id_, type_, occurred_at, said))
     return found
+
+
+def _sighting(
+    id_: UUID, type_: str, occurred_at: datetime, said: str | None
+) -> Sighting:
+    words = orjson.loads(said) if said else {}
+    return Sighting(id=id_, type=type_, occurred_at=occurred_at, said=words)
 
 
 def _deals(ids: list[str]) -> dict[UUID, list[Deal]]:

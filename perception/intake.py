@@ -18,6 +18,8 @@ from ledger.record import Actor, Fact, record_all
 from ledger.rules.canonical import check
 from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant
+from perception import deals
+from perception.deals import Told, told_by
 from perception.errors import SignalsRefused, TooManySignals
 from perception.heat import look_again
 from perception.rules.signals import (
@@ -120,11 +122,24 @@ def receive(
         seen.add(draft.id)
         answers.append(Received(id=draft.id, run_id=draft.starts, duplicate=repeated))
         facts.append(_stated(draft, repeated=repeated, by=by, connector=connector))
-    facts += look_again({draft.account for draft in fresh}, fresh=made, now=now)
+    accounts = {draft.account for draft in fresh}
+    # Before the accounts are looked at: their deals tell how they stand.
+    facts += deals.hear(_told(drafts, made, now=now), beside=accounts, now=now)
+    facts += look_again(accounts, fresh=made, now=now)
     record_all(facts, now=now)
     for draft in fresh:
         _traced(draft, connector)
     return answers
+
+
+def _told(drafts: Sequence[_Draft], made: set[UUID], *, now: datetime) -> list[Told]:
+    """What new signals say of deals; a moment that lies ahead counts as now."""
+    told = [
+        told_by(draft.account, draft.payload, at=min(draft.occurred_at or now, now))
+        for draft in drafts
+        if draft.id in made and draft.type == deals.TYPE
+    ]
+    return [each for each in told if each is not None]
 
 
 def _traced(draft: _Draft, connector: UUID | None) -> None:

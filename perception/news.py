@@ -19,18 +19,18 @@ WHERE tenant_id = %s AND news_at IS NOT NULL
 ORDER BY news_at, id LIMIT %s
 """
 
-# Held in the order of ids, with all that is held later, so that two pages never wait
-# for each other. No two news of an account have the same moment.
+# Held in the order of ids, so that two pages never wait for each other. No two news of
+# an account have the same moment.
 _TELL = """
 WITH held AS (
     SELECT id FROM perception_account
-    WHERE tenant_id = %(tenant)s AND id = ANY(%(held)s::uuid[])
+    WHERE tenant_id = %(tenant)s AND id = ANY(%(ids)s::uuid[])
     ORDER BY id FOR NO KEY UPDATE
 )
 UPDATE perception_account a
 SET news_at = greatest(%(now)s, a.news_at + interval '1 microsecond')
 FROM held h
-WHERE a.tenant_id = %(tenant)s AND a.id = h.id AND a.id = ANY(%(told)s::uuid[])
+WHERE a.tenant_id = %(tenant)s AND a.id = h.id
 """
 
 # What came since then has another moment, and stays.
@@ -82,20 +82,14 @@ def moment(before: datetime | None, *, now: datetime) -> datetime:
     return now if before is None else max(now, before + timedelta(microseconds=1))
 
 
-def tell(
-    accounts: Collection[UUID], *, now: datetime, beside: Collection[UUID] = ()
-) -> None:
-    """There is news of these accounts of the tenant in scope.
-
-    `beside`: the accounts that the same transaction means to hold afterwards.
-    """
+def tell(accounts: Collection[UUID], *, now: datetime) -> None:
+    """There is news of these accounts of the tenant in scope."""
     with connection.cursor() as cursor:
         cursor.execute(
             _TELL,
             {
                 "tenant": str(current_tenant()),
-                "held": sorted({str(id_) for id_ in (*accounts, *beside)}),
-                "told": [str(id_) for id_ in accounts],
+                "ids": [str(id_) for id_ in accounts],
                 "now": now,
             },
         )

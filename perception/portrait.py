@@ -18,7 +18,7 @@ from perception.models import (
     Signal,
     Summary,
 )
-from perception.rules.interactions import ERASED
+from perception.rules.erasing import ERASED
 
 PEOPLE, DEALS, SUMMARIES, SOURCES = 25, 25, 6, 5
 # Deals that are over come last.

@@ -4,6 +4,7 @@ from django.urls import path
 
 from perception.api import connectors
 from perception.api.accounts import Accounts, OneAccount, Pulls, Timeline
+from perception.api.contacts import Contacts
 from perception.api.deliveries import Deliveries
 from perception.api.explanations import ExecutionExplanation, IntentExplanation
 from perception.api.settings import Me, TenantSettings
@@ -32,6 +33,7 @@ urlpatterns = [
     path("settings/", TenantSettings.as_view(), name="settings"),
     path("accounts/", Accounts.as_view(), name="accounts"),
     path("accounts/<uuid:pk>/", OneAccount.as_view(), name="account"),
+    path("accounts/<uuid:pk>/contacts/", Contacts.as_view(), name="account-contacts"),
     path("accounts/<uuid:pk>/timeline/", Timeline.as_view(), name="account-timeline"),
     path("accounts/<uuid:pk>/pulls/", Pulls.as_view(), name="account-pulls"),
     path(

@@ -2,16 +2,12 @@
 
 from collections.abc import Sequence
 
+from ledger.errors import HouseError
 from plans.rules.gate import Violation
 
 
-class PlanError(Exception):
+class PlanError(HouseError):
     """The plan refused."""
-
-    def __init__(self, detail: str = "") -> None:
-        said = type(self).__doc__ or type(self).__name__
-        super().__init__(f"{said} {detail}".rstrip())
-        self.detail = detail
 
 
 class IllegalMove(PlanError):

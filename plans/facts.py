@@ -14,6 +14,8 @@ from autonomy.rules.actions import ActionType
 from autonomy.rules.contact import CAPS
 from autonomy.rules.switches import Act, covering
 from ledger.scope import current_tenant
+from perception.heat import STANDING, standing_asked, standing_in
+from perception.rules.lifecycle import posture_named, sentiment_named
 from plans.models import Plan, Step
 from plans.rules.facts import Deal, OtherPlan, PlanFacts, StepFacts, World
 from plans.rules.lifecycle import ENDED, SUBMITTED, Status, StepStatus
@@ -27,7 +29,9 @@ UNREADABLE = "The kill switches cannot be read."
 # The id of no plan.
 NO_PLAN = UUID(int=0)
 
-_READ = "SELECT plans_read(%s, %s, %s, %s)::text"
+_READ = f"""
+SELECT (plans_read(%s, %s, %s, %s) || jsonb_build_object('standing', {STANDING}))::text
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +131,7 @@ def world_around(account: UUID, types: Types, *, since: datetime) -> World:
 
 
 def _world(row: Mapping[str, Any], types: Types, at: datetime) -> World:
+    stands, known = standing_in(row["standing"], now=at), row["known"]
     return World(
         now=at,
         zone=row["timezone"],
@@ -135,7 +140,9 @@ def _world(row: Mapping[str, Any], types: Types, at: datetime) -> World:
         closed=row["closed"],
         hours=row["hours"] or {},
         deals=tuple(_deal(each) for each in row["deals"]),
-        known=row["known"],
+        posture=stands.posture or posture_named(known.get("posture")),
+        sentiment=stands.sentiment or sentiment_named(known.get("sentiment")),
+        known=known,
         replies=tuple(datetime.fromisoformat(each) for each in row["replies"]),
         others=tuple(_other(each, types, at) for each in row["others"]),
         reached=tuple(datetime.fromisoformat(each) for each in row["reached"]),
@@ -151,8 +158,10 @@ def types_in_force() -> Types:
 
 
 def _read(account: UUID, plan: UUID, since: datetime) -> dict[str, Any]:
+    tenant = current_tenant()
+    asked = [tenant, account, plan, since, *standing_asked(tenant, account)]
     with connection.cursor() as cursor:
-        cursor.execute(_READ, [current_tenant(), account, plan, since])
+        cursor.execute(_READ, asked)
         row: dict[str, Any] = orjson.loads(cursor.fetchone()[0])
     return row
 
@@ -209,13 +218,11 @@ def _stops(
     found: dict[str, str] = {}
     for key in {step.action_type for step in facts.steps}:
         action = types.get(key)
-        tool = action.traits.tool if action else ""
         act = Act(
             account=facts.account,
             seller=row["owner"] or "",
             action_type=key,
-            tool=tool,
-            connector=tool.partition(".")[0],
+            tool=action.traits.tool if action else "",
             plan_type=facts.plan_type,
         )
         on = [each for each in covering(switches, act, now=at) if not each.returning]

@@ -14,12 +14,11 @@ from autonomy.models import Intent
 from autonomy.permits import digest
 from ledger.record import Actor, Fact, record_all
 from ledger.scope import current_tenant
-from perception.erasure import words_of
+from perception.erasure import gone_of, said_without
 from perception.models import Contact
-from perception.rules.interactions import without_in
+from perception.rules.erasing import Gone
 from plans import drafting, ending, facts
 from plans.models import Plan, Revision, Step
-from plans.rules.erasing import worded
 from plans.rules.lifecycle import RUNNING, Status
 from plans.transitions import edited
 
@@ -59,7 +58,7 @@ def forget_contact(contact: UUID, *, by: Actor, now: datetime) -> int:
     its end; the ledger is told by digests what its rows hold from here on. Plans are
     held first, then the contact, as by whoever looks at a plan.
     """
-    plans = _held(contact)
+    _held(contact)
     who = (
         Contact.objects.select_for_update()
         .filter(tenant_id=current_tenant(), pk=contact, erased_at__isnull=True)
@@ -67,8 +66,10 @@ def forget_contact(contact: UUID, *, by: Actor, now: datetime) -> int:
     )
     if who is None:
         return forgetting.forget_contact(contact, by=by, now=now)
-    words = words_of(who)
-    named = [_named(plan, words) for plan in plans]
+    # And what was drafted about them until a moment ago.
+    plans = _held(contact)
+    gone = gone_of(who)
+    named = [_named(plan, gone) for plan in plans]
     before = _acts(plans)
     for each in named:
         if each.is_agreed_on:
@@ -93,7 +94,7 @@ def _held(contact: UUID) -> list[Plan]:
     return list(rows.order_by("id"))
 
 
-def _named(plan: Plan, words: Mapping[str, str]) -> Named:
+def _named(plan: Plan, gone: Gone) -> Named:
     steps = facts.steps_of(plan)
     revisions = Revision.objects.filter(tenant_id=current_tenant(), plan_id=plan.pk)
     rows: list[tuple[Model, Sequence[str]]] = [
@@ -101,7 +102,7 @@ def _named(plan: Plan, words: Mapping[str, str]) -> Named:
         *((step, STEP) for step in steps),
         *((revision, REVISION) for revision in revisions.order_by("number")),
     ]
-    changed = [(row, _blot(row, names, words)) for row, names in rows]
+    changed = [(row, _blot(row, names, gone)) for row, names in rows]
     return Named(
         plan=plan,
         steps=steps,
@@ -109,14 +110,14 @@ def _named(plan: Plan, words: Mapping[str, str]) -> Named:
     )
 
 
-def _blot(row: Model, names: Sequence[str], words: Mapping[str, str]) -> list[str]:
+def _blot(row: Model, names: Sequence[str], gone: Gone) -> list[str]:
     """Take the words out of a row that is not yet kept; say out of which columns."""
     found = []
     for name in names:
-        said = getattr(row, name)
-        # Parameters are a tool's, and may be called as people like.
-        put = (without_in if name == "parameters" else worded)(said, words)
-        if put != said:
+        # Parameters are a tool's, and may be called as people like; other keys are the
+        # product's own, and stay what they are, whatever somebody is called.
+        put = said_without(row, name, gone, keys=name == "parameters")
+        if put != getattr(row, name):
             setattr(row, name, put)
             found.append(name)
     return found

@@ -1,6 +1,6 @@
 """R8: a model is asked about a draft, where the house has one; rules stand where it fails.
 
-It is shown ids, dates and figures, and nothing that somebody outside may have written:
+It is shown ids, dates, figures and words of ours, and nothing that anybody outside wrote:
 so no words of strangers can reach a plan through it, and none of its steps is tainted.
 """
 
@@ -36,8 +36,8 @@ from plans.rules.refining import described, offered, refine
 
 # What is shown of an account; all else may hold words of strangers.
 SHOWN = (
-    "at", "account", "opportunity", "opportunities", "intents", "outcomes",
-    "open_approvals",
+    "at", "account", "posture", "opportunity", "opportunities", "goals", "intents",
+    "outcomes", "open_approvals",
 )  # fmt: skip
 SPENT = "what decisions may cost today is used up"
 NOTHING_HOLDS = "nothing of its answer holds"

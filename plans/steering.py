@@ -85,19 +85,7 @@ def start(plan: Plan, *, by: Actor, reason: str, why: str = "") -> Plan:
     """Make a held plan ACTIVE, if the gate and the one place of its type allow it."""
     known = facts.know(plan, facts.steps_of(plan))
     at = clock()
-    active = Plan.objects.filter(
-        tenant_id=current_tenant(),
-        account_id=plan.account_id,
-        plan_type=plan.plan_type,
-        status=Status.ACTIVE.value,
-    ).exclude(pk=plan.pk)
-    found = starting(
-        known.facts,
-        known.type_,
-        known.world,
-        active=[str(each) for each in active.values_list("id", flat=True)],
-    )
-    if found:
+    if found := _against(plan, known):
         _refuse(plan, Status.ACTIVE, found, by)
     try:
         with transaction.atomic():
@@ -222,7 +210,7 @@ def _approve(
     plan: Plan, by: Actor, *, approved_by: UUID | None, source: str, why: str = ""
 ) -> Plan:
     known = facts.know(plan, facts.steps_of(plan))
-    found = starting(known.facts, known.type_, known.world, active=())
+    found = _against(plan, known)
     if found or known.type_ is None:
         _refuse(plan, Status.APPROVED, found, by)
     agreed = contract.agree(known)
@@ -248,6 +236,18 @@ def _approve(
     )
     record_all([fact], now=at)
     return plan
+
+
+def _against(plan: Plan, known: facts.Known) -> list[Violation]:
+    """What the gate has against its being agreed on, started or resumed, all at once."""
+    active = Plan.objects.filter(
+        tenant_id=current_tenant(),
+        account_id=plan.account_id,
+        plan_type=plan.plan_type,
+        status=Status.ACTIVE.value,
+    ).exclude(pk=plan.pk)
+    ids = [str(each) for each in active.values_list("id", flat=True)]
+    return starting(known.facts, known.type_, known.world, active=ids)
 
 
 def _take_over(plan: Plan, by: Actor, *, why: str = "") -> None:

@@ -5,7 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import (
@@ -14,6 +16,7 @@ from unfold.contrib.filters.admin import (
 )
 
 from autonomy import asking, decisions
+from autonomy.admin import habits
 from autonomy.admin.approval_forms import CAUSES, EditForm, RejectForm, SnoozeForm
 from autonomy.admin.pages import Carded, Done, Door, Question, Tool
 from autonomy.admin.steps import pretty
@@ -27,6 +30,7 @@ from ledger.admin import oversees
 from perception.admin.asking import caller_of, decides
 
 PENDING = Approval.Status.PENDING
+HABITS = "view=habits"
 TONES = {
     "PENDING": "wait", "APPROVED": "good", "REJECTED": "bad",
 }  # fmt: skip
@@ -90,6 +94,26 @@ class ApprovalAdmin(Carded):
 
     def may_act(self, request: HttpRequest) -> bool:
         return decides(request)
+
+    def shows(self, request: HttpRequest, query: str) -> bool:
+        """Who decides does not grade themselves."""
+        return query != HABITS or oversees(request)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: Any = None
+    ) -> HttpResponse:
+        """The list, or how people decide."""
+        if request.GET.urlencode() != HABITS:
+            return super().changelist_view(request, extra_context)
+        if not self.shows(request, HABITS):
+            raise PermissionDenied
+        context = {
+            **self.admin_site.each_context(request),
+            **self.around(request),
+            "opts": self.opts,
+            **habits.told(timezone.now()),
+        }
+        return TemplateResponse(request, "autonomy/habits.html", context)
 
     def titled(self, row: Approval) -> str:
         return self.action(row).capitalize()

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Subquery
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
@@ -17,12 +19,13 @@ from autonomy.admin.history import Row, Told
 from autonomy.admin.pages import Door, Previewed, Question, Tool
 from autonomy.admin.sources import difference
 from autonomy.admin.words import decided, moment, shown, spaced, tag
-from autonomy.errors import BundleFails, BundleRefused
+from autonomy.errors import AdminAsksFirst, BundleFails, BundleRefused
 from autonomy.models import Activation, Bundle, Simulation
 from autonomy.policy import shipped
+from ledger.admin import oversees
 from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant
-from perception.admin.asking import caller_of, is_admin
+from perception.admin.asking import caller_of, decides, is_admin
 
 SHORT = 19
 
@@ -49,7 +52,7 @@ class BundleAdmin(Previewed):
     shown = (
         "state",
         "version",
-        "saved_by",
+        "saver",
         "saved_at_said",
         "clauses",
         "tests",
@@ -77,8 +80,15 @@ class BundleAdmin(Previewed):
             since=Subquery(judging.values("in_force_at")[:1]),
         )
 
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return oversees(request) or decides(request)
+
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    def may_act(self, request: HttpRequest) -> bool:
+        """Approvers too, for one thing: to be the second person."""
+        return decides(request)
 
     @admin.display(description="version")
     def named(self, row: Bundle) -> str:
@@ -87,6 +97,11 @@ class BundleAdmin(Previewed):
     @admin.display(description="state")
     def state(self, row: Bundle) -> SafeString:
         return _state(row)
+
+    @admin.display(description="saved by")
+    def saver(self, row: Bundle) -> str:
+        # In words: not everybody who looks here may look at members.
+        return str(row.saved_by or "–")
 
     @admin.display(description="clauses")
     def clauses(self, row: Bundle) -> SafeString:
@@ -108,6 +123,8 @@ class BundleAdmin(Previewed):
         return lambda row: row["subjects"].get("bundle") == str(obj.pk)
 
     def tools(self, request: HttpRequest, obj: Any = None) -> list[Tool]:
+        if not is_admin(request):
+            return [self._activation(obj)] if obj is not None and _waits(obj) else []
         held = policies.in_force()
         if obj is None:
             back = [Tool(label="Roll back …", href="roll-back/")] if held else []
@@ -116,8 +133,11 @@ class BundleAdmin(Previewed):
         tried = Tool(label="Try it on the past", href=trial)
         if held and held.bundle_id == obj.pk:
             return [tried]
-        activate = self.url_of(obj.pk, "activate")
-        return [Tool(label="Activate …", href=activate, tone="main"), tried]
+        return [self._activation(obj), tried]
+
+    def _activation(self, bundle: Bundle) -> Tool:
+        href = self.url_of(bundle.pk, "activate")
+        return Tool(label="Activate …", href=href, tone="main")
 
     def more(self, request: HttpRequest, obj: Any = None) -> dict[str, Any]:
         if obj is not None:
@@ -162,11 +182,14 @@ class BundleAdmin(Previewed):
         )
 
     def activate_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Says what activating means, then does it."""
+        """Says what activating means, then does it; for approvers, what was asked for."""
         self.insist(request)
         bundle, away = self.found(request, object_id)
         if away:
             return away  # type: ignore[no-any-return]
+        if not is_admin(request) and not _waits(bundle):
+            messages.error(request, str(AdminAsksFirst()))
+            return redirect(self.url_of(bundle.pk))
         question = Question(
             title=f"Activate {self.named(bundle)}",
             said=[] if request.method == "POST" else _meaning(bundle),
@@ -188,7 +211,8 @@ class BundleAdmin(Previewed):
 
     def roll_back_view(self, request: HttpRequest) -> HttpResponse:
         """Asks, then goes back to what was in force before."""
-        self.insist(request)
+        if not is_admin(request):
+            raise PermissionDenied
         held = policies.in_force()
         now = "The policy is as it was shipped."
         if held is not None:
@@ -226,14 +250,19 @@ def compared_with_force(bundle: Bundle) -> SafeString:
 
 def _state(row: Any) -> SafeString:
     """In force, waiting for a second person, or neither."""
-    asked = list(row.activations.all())
     if row.judging == row.pk:
         return tag("in force", "good")
-    waiting = [each.asked_at for each in asked if each.in_force_at is None]
-    if any(row.since is None or at >= row.since for at in waiting):
+    if _waits(row):
         return tag("waits for a second person", "wait")
-    was = any(each.in_force_at for each in asked)
+    was = any(each.in_force_at for each in row.activations.all())
     return tag("was in force") if was else tag("saved")
+
+
+def _waits(row: Any) -> bool:
+    """Whether somebody asked for it, and nothing has overtaken that since."""
+    asked = row.activations.all()
+    waiting = [each.asked_at for each in asked if each.in_force_at is None]
+    return any(row.since is None or at >= row.since for at in waiting)
 
 
 def _meaning(bundle: Bundle) -> list[str]:

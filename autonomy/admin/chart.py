@@ -8,6 +8,8 @@ from autonomy.overview import Day
 # Of the drawing: as wide as fits a phone, each day a bar.
 WIDTH, HEIGHT, FOOT, GAP = 560, 150, 22, 8
 WEEK = 7
+# Of fewer acts, a share is told as how many of how many.
+FEW = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,11 @@ class Bar:
     def said(self) -> str:
         return percent(self.day.alone, self.day.acts)
 
+    @property
+    def whole(self) -> str:
+        """The day in words."""
+        return _told(self.day.alone, self.day.acts)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Chart:
@@ -39,6 +46,7 @@ class Chart:
     height: int
     base: float
     rate: str
+    of: str
     before: str
     alone: int
     acts: int
@@ -52,8 +60,8 @@ class Chart:
     def said(self) -> str:
         """What somebody who does not see it is told."""
         return (
-            f"In the last {WEEK} days {self.alone:,} of {self.acts:,} acts ran alone, "
-            f"{self.rate}; in the {WEEK} days before, {self.before}."
+            f"In the last {WEEK} days {_told(self.alone, self.acts)}; "
+            f"in the {WEEK} days before, {self.before}."
         )
 
 
@@ -72,7 +80,8 @@ def chart(days: Sequence[Day]) -> Chart:
         height=HEIGHT,
         base=room,
         rate=percent(alone, acts),
-        before=percent(*was),
+        of=_of(acts),
+        before=f"{percent(*was)} {_of(was[1])}".strip(),
         alone=alone,
         acts=acts,
         most=most,
@@ -80,8 +89,22 @@ def chart(days: Sequence[Day]) -> Chart:
 
 
 def percent(part: int, whole: int) -> str:
-    """A share in words: of nothing, there is none."""
-    return f"{round(100 * part / whole)} %" if whole else "no acts"
+    """A share in words: of nothing, there is none; of few, how many of how many."""
+    if not whole:
+        return "no acts"
+    return f"{part} of {whole}" if whole < FEW else f"{round(100 * part / whole)} %"
+
+
+def _of(acts: int) -> str:
+    """What follows a share: of how many."""
+    word = "act" if acts == 1 else "acts"
+    return "" if not acts else word if acts < FEW else f"of {acts:,} {word}"
+
+
+def _told(alone: int, acts: int) -> str:
+    share = f", {percent(alone, acts)}" if acts >= FEW else ""
+    word = "act" if acts == 1 else "acts"
+    return f"{alone:,} of {acts:,} {word} ran alone{share}" if acts else "no acts"
 
 
 def _bar(day: Day, place: int, step: float, room: float, most: int) -> Bar:

@@ -185,7 +185,8 @@ class Previewed(Governed):
         self, request: HttpRequest, object_id: str | None = None
     ) -> HttpResponse:
         """What the form on the page would have meant; nothing is kept."""
-        self.insist(request)
+        if not is_admin(request):
+            raise PermissionDenied
         obj = None
         if object_id is not None:
             obj, away = self.found(request, object_id)

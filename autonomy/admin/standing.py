@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
+
 from autonomy.admin.words import SCOPES, accounts, people, spaced
 from autonomy.rules.switches import Scope
 from autonomy.stopped import Standing, standing
@@ -71,11 +73,11 @@ def meant_for(caller: Caller, found: Sequence[Standing]) -> Sequence[Standing]:
 def _until(at: datetime | None) -> str:
     if at is None:
         return ""
-    return f"{at.astimezone(tenant_time()):%-d %b, %H:%M}"
+    return f"{at.astimezone(tenant_time()):%-d %b, %H:%M %Z}"
 
 
 def names_of(rows: Sequence[Any]) -> Mapping[str, str]:
-    """The names of the accounts and members that switches are about."""
+    """The names of the accounts, members and types of plans that switches are about."""
     targets: dict[str, list[str]] = {}
     for row in rows:
         targets.setdefault(row.scope, []).append(row.target)
@@ -84,6 +86,8 @@ def names_of(rows: Sequence[Any]) -> Mapping[str, str]:
         named |= accounts(targets[Scope.ACCOUNT])
     if Scope.SELLER in targets:
         named |= people(targets[Scope.SELLER])
+    if Scope.PLAN_TYPE in targets:
+        named |= settings.PLAN_TYPES
     return named
 
 

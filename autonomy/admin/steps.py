@@ -135,11 +135,15 @@ def _knew(context: Mapping[str, Any]) -> list[tuple[str, str]]:
         return []
     account, heat = context["account"], context["account"]["heat"]
     deals = [spaced(each["stage"]) for each in context["opportunities"]]
+    # Runs that were frozen before know of no posture and of no goals.
+    stands = (context.get("posture") or {}).get("posture") or "not known"
     return [
         ("Account", f"{spaced(account['lifecycle'])}, {heat['tier'].lower()}"),
+        ("Posture", spaced(stands).lower()),
         ("Deals", ", ".join(deals) or "none"),
         ("Signals", str(len(context["signals"]))),
         ("Contacts", str(len(context["contacts"]))),
+        ("Goals", str(len(context.get("goals", ())))),
         ("Earlier proposals", str(len(context["intents"]))),
         ("Waiting for people", str(context["open_approvals"])),
         ("Frozen at", context["at"][:19].replace("T", " ") + " UTC"),

@@ -1,9 +1,10 @@
 """Forms of kill switches: what to stop and why, and why to release it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelect
 from unfold.widgets import (
@@ -15,19 +16,13 @@ from unfold.widgets import (
 
 from autonomy.admin.words import SCOPES, type_choices
 from autonomy.models import Mode
-from autonomy.rules.catalogue import TOOLS
 from autonomy.rules.switches import WHOLE, Scope
-from autonomy.switchboard import HOLD, Wanted
+from autonomy.switchboard import HOLD, Wanted, names
 from perception.models import Account, Membership
 
-CONNECTORS = tuple(sorted({tool.partition(".")[0] for tool in TOOLS}))
 
-
-def _one_of(values: Any, **more: Any) -> forms.ChoiceField:
-    choices = [("", "Choose one"), *((each, each) for each in values)]
-    return forms.ChoiceField(
-        choices=choices, required=False, widget=UnfoldAdminSelectWidget, **more
-    )
+def _one_of() -> forms.ChoiceField:
+    return forms.ChoiceField(required=False, widget=UnfoldAdminSelectWidget)
 
 
 class StopForm(forms.Form):
@@ -54,12 +49,10 @@ class StopForm(forms.Form):
         required=False,
         widget=UnfoldAdminSelectWidget,
     )
-    action_type = forms.ChoiceField(required=False, widget=UnfoldAdminSelectWidget)
-    tool = _one_of(TOOLS)
-    connector = _one_of(CONNECTORS)
-    plan_type = forms.CharField(
-        required=False, max_length=64, widget=UnfoldAdminTextInputWidget
-    )
+    action_type = _one_of()
+    tool = _one_of()
+    connector = _one_of()
+    plan_type = _one_of()
     reason = forms.CharField(
         max_length=300,
         help_text="Everybody who looks here reads it.",
@@ -71,7 +64,14 @@ class StopForm(forms.Form):
         chosen: Any = self.fields
         chosen["account"].queryset = Account.objects.all()
         chosen["seller"].queryset = Membership.objects.select_related("person")
-        chosen["action_type"].choices = [("", "Choose one"), *type_choices()]
+        offered: Mapping[Scope, Iterable[Any]] = {
+            Scope.ACTION_TYPE: type_choices(),
+            Scope.TOOL: [(key, key) for key in names(Scope.TOOL)],
+            Scope.CONNECTOR: [(key, key) for key in names(Scope.CONNECTOR)],
+            Scope.PLAN_TYPE: settings.PLAN_TYPES.items(),
+        }
+        for scope, choices in offered.items():
+            chosen[scope.value].choices = [("", "Choose one"), *choices]
 
     def clean(self) -> dict[str, Any]:
         given: dict[str, Any] = super().clean() or self.cleaned_data

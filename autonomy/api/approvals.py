@@ -1,7 +1,6 @@
 """approvals/: what people are asked, what they answer, and how they go about it."""
 
 import re
-from datetime import timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -22,7 +21,6 @@ from autonomy.models import Approval
 from ledger.doors import Asked, Pages, StrictSerializer
 from perception.rules.callers import caller_of
 
-MONTH = timedelta(days=30)
 MOST_AT_ONCE = 100
 
 
@@ -286,7 +284,7 @@ class Oversight(APIView):
         asked = SpanIn(data=request.query_params)
         asked.is_valid(raise_exception=True)
         until = asked.validated_data.get("to") or timezone.now()
-        since = asked.validated_data.get("from") or until - MONTH
+        since = asked.validated_data.get("from") or until - oversight.MONTH
         found = oversight.habits(since=since, until=until)
         return Response(HabitOut(found, many=True).data)
 

@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 from autonomy.api.shapes import Named, VerdictOut, account_for
 from autonomy.approve import judge_on, look
 from autonomy.facts import Question
-from autonomy.propose import target
+from autonomy.propose import cites_outside, target
 from autonomy.rules.actions import normalise
 from autonomy.rules.facts import Facts, ModeAt, Switch
 from ledger.doors import StrictSerializer
@@ -92,6 +92,7 @@ class Evaluate(APIView):
             origin=origin,
             opportunity=opportunity.id if opportunity else None,
             contact=contact.id if contact else None,
+            tainted=cites_outside(asked.get("evidence", ()), account),
         )
 
 

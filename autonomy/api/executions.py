@@ -11,13 +11,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from autonomy.desk import look_up
+from autonomy.feed import executions
 from autonomy.models import Execution
 from autonomy.settle import settle
 from ledger.doors import Pages, StrictSerializer
-from perception.accounts import visible_to
 from perception.members import person_acting
 from perception.rules.callers import caller_of
-from perception.rules.roles import sees_all_accounts
 
 
 class ExecutionOut(serializers.ModelSerializer[Execution]):
@@ -58,14 +57,9 @@ class Seen(generics.GenericAPIView[Execution]):
     serializer_class = ExecutionOut
 
     def get_queryset(self) -> QuerySet[Execution]:
-        """Those of the accounts that the caller sees."""
         if getattr(self, "swagger_fake_view", False):
             return self.queryset
-        caller = caller_of(self.request)
-        found = Execution.objects.filter(tenant_id=caller.tenant)
-        if not sees_all_accounts(caller.role):
-            found = found.filter(account_id__in=visible_to(caller).values("id"))
-        return found
+        return executions(caller_of(self.request))
 
 
 class Executions(Seen, generics.ListAPIView[Execution]):

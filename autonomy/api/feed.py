@@ -61,6 +61,10 @@ class ItemOut(serializers.Serializer[Any]):
 
 class NextFilter(filters.FilterSet):
     account = filters.UUIDFilter("account_id")
+    intent = filters.UUIDFilter("intent_id")
+    run = filters.UUIDFilter("intent__run_id")
+    created_after = filters.IsoDateTimeFilter("asked_at", lookup_expr="gte")
+    created_before = filters.IsoDateTimeFilter("asked_at", lookup_expr="lt")
     action_type = filters.CharFilter("intent__action_type")
     status = filters.ChoiceFilter(
         field_name="intent__status",
@@ -75,6 +79,7 @@ class NextFilter(filters.FilterSet):
 class AutopilotFilter(filters.FilterSet):
     account = filters.UUIDFilter("account_id")
     intent = filters.UUIDFilter("intent_id")
+    run = filters.UUIDFilter("intent__run_id")
     created_after = filters.IsoDateTimeFilter("started_at", lookup_expr="gte")
     created_before = filters.IsoDateTimeFilter("started_at", lookup_expr="lt")
 

@@ -7,12 +7,12 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema, extend_schema_field
-from rest_framework import generics, serializers
+from rest_framework import generics, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from autonomy import runs
+from autonomy import runs, starting
 from autonomy.errors import NotParked
 from autonomy.models import Intent, Run
 from autonomy.rules.runs import RunStatus
@@ -133,3 +133,16 @@ class RetryRun(APIView):
         if not runs.retry(run, by=person_acting(caller), now=timezone.now()):
             raise NotParked(f"It is {RunStatus(run.status).value}.")
         return Response(shown([mine.get(pk=pk)])[0])
+
+
+class Ask(APIView):
+    """Ask what would help an account: a run looks at it, or the one that does already."""
+
+    refusals = ("404", "409")
+
+    @extend_schema(operation_id="accounts_ask", request=None, responses={202: RunOut})
+    def post(self, request: Request, pk: UUID) -> Response:
+        caller = caller_of(request)
+        account = generics.get_object_or_404(visible_to(caller), pk=pk)
+        run = starting.ask(account.pk, by=person_acting(caller), now=timezone.now())
+        return Response(shown([run])[0], status=status.HTTP_202_ACCEPTED)

@@ -1,9 +1,11 @@
 """modes/, budgets/, opt-ins/: what admins set, one row for each scope."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.db.models import Model, Q, QuerySet
 from django.utils import timezone
+from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import generics, serializers, status
@@ -15,7 +17,7 @@ from rest_framework.views import APIView
 from autonomy import budget, steering
 from autonomy.models import Budget, Mode, OptIn
 from autonomy.rules.modes import MODES
-from ledger.doors import Pages, StrictSerializer, etag
+from ledger.doors import Filters, Pages, StrictSerializer, etag
 from perception.accounts import visible_to
 from perception.rules.callers import Caller, caller_of
 from perception.rules.roles import sees_all_accounts
@@ -104,10 +106,35 @@ class OptInOut(serializers.ModelSerializer[OptIn]):
         fields: ClassVar = ["id", "account", "granted", "by", "at"]
 
 
+class ModeFilter(filters.FilterSet):
+    account = filters.UUIDFilter("account_id")
+
+    class Meta:
+        model = Mode
+        fields: ClassVar = ["action_type", "mode"]
+
+
+class BudgetFilter(filters.FilterSet):
+    account = filters.UUIDFilter("account_id")
+    seller = filters.UUIDFilter("seller_id")
+
+    class Meta:
+        model = Budget
+        fields: ClassVar = ["action_type"]
+
+
+class OptInFilter(filters.FilterSet):
+    account = filters.UUIDFilter("account_id")
+
+    class Meta:
+        model = OptIn
+        fields: ClassVar = ["granted"]
+
+
 class _Rows(generics.GenericAPIView[Any]):
     """Rows of the tenant."""
 
-    filter_backends = ()
+    filter_backends: Sequence[type[Filters]] = ()
 
     def get_queryset(self) -> QuerySet[Any]:
         if getattr(self, "swagger_fake_view", False):
@@ -137,10 +164,11 @@ class _Budgets(_Rows):
 class _Listed(_Rows):
     """A page of them, and what is set among them."""
 
+    filter_backends = (Filters,)
     pagination_class = Pages
 
     def page(self) -> Response:
-        shown = self.paginate_queryset(self.get_queryset())
+        shown = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         return self.get_paginated_response(self.get_serializer(shown, many=True).data)
 
     def said(self, row: Model, before: int) -> Response:
@@ -156,6 +184,7 @@ class Modes(_Listed):
 
     queryset = Mode.objects.all()
     serializer_class = ModeOut
+    filterset_class = ModeFilter
 
     @extend_schema(operation_id="modes_list", responses=ModeOut(many=True))
     def get(self, request: Request) -> Response:
@@ -179,6 +208,8 @@ class Modes(_Listed):
 
 class Budgets(_Budgets, _Listed):
     """How many acts may run by themselves in a day. Posting a set scope changes it."""
+
+    filterset_class = BudgetFilter
 
     @extend_schema(operation_id="budgets_list", responses=BudgetOut(many=True))
     def get(self, request: Request) -> Response:
@@ -204,6 +235,7 @@ class OptIns(_Listed):
 
     queryset = OptIn.objects.all()
     serializer_class = OptInOut
+    filterset_class = OptInFilter
 
     @extend_schema(operation_id="opt_ins_list", responses=OptInOut(many=True))
     def get(self, request: Request) -> Response:

@@ -50,7 +50,11 @@ class Named(StrictSerializer):
     opportunity = serializers.UUIDField(required=False, allow_null=True)
     contact = serializers.UUIDField(required=False, allow_null=True)
     evidence = serializers.ListField(
-        child=serializers.CharField(max_length=200), required=False, max_length=100
+        child=serializers.CharField(max_length=200),
+        required=False,
+        max_length=100,
+        help_text="Ids of signals of the account. One with text from outside, or that "
+        "is none of them, keeps what leaves the company from running by itself.",
     )
 
     def validate_action_type(self, value: str) -> str:

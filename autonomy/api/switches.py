@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics, serializers, status
 from rest_framework.request import Request
@@ -21,6 +22,7 @@ from perception.members import person_acting
 from perception.rules.callers import caller_of
 from perception.rules.roles import sees_all_accounts
 
+STATUSES = ("ENGAGED", "RETURNING", "RELEASED")
 # The whole house is stopped by its operators, by command.
 SCOPES = [scope.value for scope in Scope if scope is not Scope.GLOBAL]
 
@@ -28,7 +30,12 @@ SCOPES = [scope.value for scope in Scope if scope is not Scope.GLOBAL]
 class EngageIn(StrictSerializer):
     scope = serializers.ChoiceField(choices=SCOPES)
     target = serializers.CharField(
-        required=False, allow_blank=True, allow_null=True, max_length=64
+        required=False,
+        allow_blank=True,
+        allow_null=True,
+        max_length=64,
+        help_text="The id of an account, a seller or a connector; the key of an action "
+        "type, a tool or a plan type; or what a connector's tools begin with.",
     )
     reason = serializers.CharField(max_length=300)
 
@@ -60,6 +67,30 @@ class SwitchOut(serializers.ModelSerializer[KillSwitch]):
         if switch.full_at is None:
             return "ENGAGED"
         return "RETURNING" if switch.full_at > timezone.now() else "RELEASED"
+
+
+class SwitchFilter(filters.FilterSet):
+    status = filters.ChoiceFilter(
+        method="of_status", choices=[(each, each) for each in STATUSES]
+    )
+    created_after = filters.IsoDateTimeFilter("committed_at", lookup_expr="gte")
+    created_before = filters.IsoDateTimeFilter("committed_at", lookup_expr="lt")
+
+    class Meta:
+        model = KillSwitch
+        fields: ClassVar = ["scope", "target"]
+
+    def of_status(
+        self, rows: QuerySet[KillSwitch], name: str, status: str
+    ) -> QuerySet[KillSwitch]:
+        """By when autonomy is whole again: as `status` is told."""
+        now = timezone.now()
+        whole: dict[str, dict[str, Any]] = {
+            "ENGAGED": {"full_at": None},
+            "RETURNING": {"full_at__gt": now},
+            "RELEASED": {"full_at__lte": now},
+        }
+        return rows.filter(**whole[status])
 
 
 class FlightOut(serializers.Serializer[Any]):
@@ -101,11 +132,11 @@ class Switches(generics.GenericAPIView[KillSwitch]):
     queryset = KillSwitch.objects.none()
     serializer_class = SwitchOut
     pagination_class = Pages
-    filter_backends = ()
+    filterset_class = SwitchFilter
 
     @extend_schema(operation_id="kill_switches_list", responses=SwitchOut(many=True))
     def get(self, request: Request) -> Response:
-        page = self.paginate_queryset(_mine(request))
+        page = self.paginate_queryset(self.filter_queryset(_mine(request)))
         return self.get_paginated_response(SwitchOut(page, many=True).data)
 
 

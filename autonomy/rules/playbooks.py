@@ -206,9 +206,9 @@ def _parameters(key: str, says: str, seen: Situation) -> dict[str, Any]:
         "internal.task": {
             "title": f"{says}: what next?",
             "due": _working_day(seen.at, 1).date().isoformat(),
-            "details": text,
+            "details": text.removeprefix(f"{says}.").strip() or text,
         },
-        "internal.brief": {"title": says, "focus": text},
+        "internal.brief": {"title": f"{says}: what to know", "focus": text},
         "internal.interaction": {"summary": text},
         "internal.context": {
             "field": "lifecycle_since",

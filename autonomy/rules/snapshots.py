@@ -90,6 +90,11 @@ def speaks(payload: Any) -> bool:
     return isinstance(payload, str)
 
 
+def is_external(payload: Any, *, is_known: bool) -> bool:
+    """Whether a signal may hold text from outside; of a type unknown here, it may."""
+    return speaks(payload) or not is_known
+
+
 def figures(payload: Any) -> dict[str, Any]:
     """The numbers at the top of a payload: what may be kept where nothing can be erased."""
     if not isinstance(payload, Mapping):

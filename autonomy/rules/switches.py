@@ -37,7 +37,6 @@ class Act:
     seller: str
     action_type: str
     tool: str
-    connector: str
     plan_type: str
 
 
@@ -60,12 +59,15 @@ def covering(
 
 def _covers(switch: Mapping[str, Any], act: Act) -> bool:
     """A scope that nobody knows, or without a target, covers everything: it must not
-    mean "nothing".
+    mean "nothing". A connector is named by the tools that go through it: by one, or by
+    what their names begin with.
     """
     scope, target = switch["scope"], switch["target"]
-    if scope in WHOLE or scope not in list(Scope):
+    if scope in WHOLE or scope not in list(Scope) or not target:
         return True
-    return not target or getattr(act, scope) == target
+    if scope == Scope.CONNECTOR:
+        return f"{act.tool}.".startswith(f"{target}.")
+    return bool(getattr(act, scope) == target)
 
 
 def _is_over(switch: Mapping[str, Any], now: datetime) -> bool:

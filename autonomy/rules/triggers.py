@@ -59,6 +59,7 @@ SHIPPED: Mapping[Trigger, Windows] = {
 OF_SIGNAL: Mapping[str, Trigger] = {
     "lifecycle_change": Trigger.LIFECYCLE_CHANGE,
     "posture_change": Trigger.POSTURE_CHANGE,
+    "pattern_detected": Trigger.PATTERN_DETECTED,
 }
 
 

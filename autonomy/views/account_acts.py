@@ -15,19 +15,36 @@ from autonomy import undo as undos
 from autonomy.errors import AutonomyError
 from autonomy.models import Execution
 from autonomy.rules.approvals import APPROVERS, DECIDERS
+from autonomy.starting import ask as ask_for
 from autonomy.views.account_past import GROUPS
 from ledger.clock import clock
 from ledger.doors import etag
 from perception.accounts import change_account, changeable, visible_to
+from perception.contacts import change_contacts
 from perception.errors import PerceptionError
 from perception.members import person_acting
-from perception.models import Account
+from perception.models import Account, Contact
 from perception.pages import page
 from perception.rules.callers import Caller
 from perception.rules.roles import Role
 
 LONGEST = 300
 MOVED_ON = "It was changed by somebody else meanwhile. Look at it again."
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@page(DECIDERS)
+def ask(request: HttpRequest, caller: Caller, pk: UUID) -> HttpResponse:
+    """Ask what would help it; the top of its page shows what comes of that."""
+    if request.method != "POST":
+        return redirect("account-page", pk)
+    account = get_object_or_404(visible_to(caller), pk=pk)
+    try:
+        with transaction.atomic():
+            ask_for(account.pk, by=person_acting(caller), now=clock())
+    except AutonomyError as refusal:
+        messages.error(request, str(refusal))
+    return redirect("account-page", pk)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -45,6 +62,30 @@ def closing(request: HttpRequest, caller: Caller, pk: UUID) -> HttpResponse:
     closes = request.POST.get("closed", "") == "yes"
     said = "The account is closed." if closes else "The account is open again."
     return _change(request, caller, pk, {"closed": closes}, said)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@page(DECIDERS)
+def opting(
+    request: HttpRequest, caller: Caller, pk: UUID, contact: UUID
+) -> HttpResponse:
+    """Note that somebody there opts out; an admin opts them in again."""
+    if request.method != "POST":
+        return redirect("account-page", pk)
+    opts_out = request.POST.get("opted_out", "") == "yes"
+    account = get_object_or_404(visible_to(caller), pk=pk)
+    people = Contact.objects.filter(tenant_id=caller.tenant, account=account)
+    held = get_object_or_404(people, pk=contact, erased_at__isnull=True)
+    given = {"external_id": held.external_id, "opted_out": opts_out}
+    try:
+        with transaction.atomic():
+            change_contacts(account, [given], by=caller, now=clock())
+    except PerceptionError as refusal:
+        messages.error(request, str(refusal))
+    else:
+        said = "Nothing is sent to them any more."
+        messages.success(request, said if opts_out else "They may be written to again.")
+    return redirect("account-page", pk)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

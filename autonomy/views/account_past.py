@@ -11,14 +11,12 @@ from django.db.models import Q, QuerySet
 from django.urls import reverse
 
 from autonomy import undo as undos
-from autonomy.models import Course, Execution, Intent, Undo
+from autonomy.models import Course, Execution, Intent
 from autonomy.rules.approvals import DECIDERS
-from autonomy.rules.undo import Facts, Reach, Standing, standing
 from autonomy.views.account_told import KINDS, Found, Happened, told_entry, told_met
 from autonomy.views.parts import PUT_BACK, Act, spaced
 from autonomy.views.words import action
 from ledger.api import entries_about
-from ledger.clock import clock
 from ledger.models import Entry
 from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant
@@ -183,7 +181,7 @@ def _undo_acts(
     if caller.role not in DECIDERS:
         return {}
     found = {}
-    for id_, stands in standings(list(executions.values())).items():
+    for id_, stands in undos.standings_of([*executions.values()]).items():
         row = executions[str(id_)]
         found[str(id_)] = stands.why if not stands.can else Act(
             key=f"undo-{id_}",
@@ -195,35 +193,3 @@ def _undo_acts(
             tone="bad",
         )  # fmt: skip
     return found
-
-
-def standings(executions: Sequence[Execution]) -> dict[UUID, Standing]:
-    """Whether each act can be taken back now; what is asked is asked once for all."""
-    ids = [each.pk for each in executions]
-    rows = Undo.objects.filter(
-        tenant_id=current_tenant(), execution_id__in=ids, status__in=undos.OPEN
-    )
-    open_ = dict(rows.values_list("execution_id", "status"))
-    reaches: dict[str, Reach] = {}
-    now = clock()
-    return {
-        each.pk: standing(
-            Facts(
-                status=str(each.status),
-                reach=_reach(each, reaches),
-                finished_at=each.finished_at,
-                undo=open_.get(each.pk, ""),
-            ),
-            now=now,
-        )
-        for each in executions
-    }
-
-
-def _reach(execution: Execution, known: dict[str, Reach]) -> Reach:
-    """As `undo.reach_of` has it; each tool is looked up once."""
-    if execution.called_at is None:
-        return Reach.HOUSE
-    if execution.tool not in known:
-        known[execution.tool] = undos.reach_of(execution)
-    return known[execution.tool]

@@ -10,7 +10,7 @@ from django.urls import reverse
 from autonomy.models import Execution, Intent
 from autonomy.rules.brief_events import SIGNALS
 from autonomy.rules.brief_facts import Facts
-from autonomy.views.parts import Act, spaced
+from autonomy.views.parts import Act, by_whom, spaced
 from autonomy.views.words import action
 from ledger.models import Entry
 from ledger.rules.kinds import MEANING, Kind
@@ -19,6 +19,7 @@ from perception.models import Interaction, Signal
 # What is told, and among what.
 KINDS: Mapping[Kind, str] = {
     Kind.SIGNAL_RECEIVED: "signals",
+    Kind.RUN_ASKED: "asks",
     Kind.APPROVAL_REQUESTED: "decisions",
     Kind.APPROVAL_APPROVED: "decisions",
     Kind.APPROVAL_REJECTED: "decisions",
@@ -45,12 +46,6 @@ KINDS: Mapping[Kind, str] = {
     Kind.PULL_FAILED: "looks",
     Kind.ACCOUNT_CREATED: "changes",
     Kind.ACCOUNT_CHANGED: "changes",
-}
-ACTORS: Mapping[str, str] = {
-    "person": "Somebody",
-    "policy": "Policy",
-    "schedule": "The timetable",
-    "system": "Autonomy",
 }
 # What was done about an act: what follows its name, and its tone.
 SAID: Mapping[str, tuple[str, str]] = {
@@ -153,9 +148,7 @@ def told_entry(entry: Entry, found: Found, acts: Mapping[str, Act | str]) -> Hap
 
 
 def _by(entry: Entry, found: Found) -> str:
-    actor = entry.actor
-    known = found.people.get(actor["id"])
-    return known or ACTORS.get(actor["type"], spaced(actor["type"]))
+    return by_whom(entry.actor, found.people)
 
 
 def _signal(entry: Entry, found: Found) -> Happened:
@@ -167,6 +160,15 @@ def _signal(entry: Entry, found: Found) -> Happened:
         by=source or _by(entry, found),
         at=row.occurred_at if row else entry.at,
         tone="run",
+    )
+
+
+def _asks(entry: Entry, found: Found) -> Happened:
+    return Happened(
+        what="What would help was asked for",
+        by=_by(entry, found),
+        at=entry.at,
+        url=reverse("run-page", args=[entry.subjects["run"]]),
     )
 
 
@@ -259,8 +261,15 @@ def _change(entry: Entry, found: Found) -> Happened:
         by = _by(entry, found)
         return Happened(what="The account was added", by=by, at=entry.at)
     before, after = entry.data["before"], entry.data["after"]
-    told = [_changed(name, before.get(name), after[name], found) for name in after]
-    if entry.data.get("renamed"):
+    deal = entry.data.get("opportunity")
+    told = [
+        _of_deal(deal, name, was, now) if deal else _changed(name, was, now, found)
+        for name, now in after.items()
+        if (was := before.get(name)) != now
+    ]
+    if "contact" in entry.subjects:
+        told = _of_contact(entry.data)
+    elif entry.data.get("renamed"):
         told.append("It was renamed")
     return Happened(
         what=told[0] if told else "The account was changed",
@@ -268,6 +277,20 @@ def _change(entry: Entry, found: Found) -> Happened:
         at=entry.at,
         details=[f"{each}." for each in told[1:]],
     )
+
+
+def _of_deal(deal: str, name: str, was: Any, now: Any) -> str:
+    words = [spaced(str(each)).lower() if each else "nothing" for each in (was, now)]
+    return f"Deal {deal}: {spaced(name).lower()} changed from {words[0]} to {words[1]}"
+
+
+def _of_contact(data: Mapping[str, Any]) -> list[str]:
+    """Who it was, the ledger does not say."""
+    if "opted_out" not in data["after"]:
+        return ["Somebody there has another name or address"]
+    if data["after"]["opted_out"]:
+        return ["Somebody there opted out"]
+    return ["Somebody there opted in again" if data["before"] else "Somebody was added"]
 
 
 def _changed(name: str, before: Any, after: Any, found: Found) -> str:
@@ -289,6 +312,7 @@ def _changed(name: str, before: Any, after: Any, found: Found) -> str:
 
 _TELLERS: Mapping[str, Callable[[Entry, Found], Happened]] = {
     "signals": _signal,
+    "asks": _asks,
     "decisions": _about_act,
     "acts": _about_act,
     "undo": _about_act,

@@ -1,15 +1,19 @@
-"""How an account stands now: heat and why, posture, the next look, what waits there."""
+"""How an account stands now: heat and why, posture, the next look, what waits there, and
+what somebody asked.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, Min
 from django.shortcuts import get_object_or_404
 
-from autonomy.models import Approval
+from autonomy.models import Approval, Intent, Run
+from autonomy.rules.runs import TERMINAL, RunStatus
+from autonomy.rules.triggers import Trigger
 from autonomy.views.account_words import (
     POSTURES,
     TIERS,
@@ -23,6 +27,22 @@ from perception.heat import heat_of, standing_of
 from perception.models import Account
 from perception.rules.callers import Caller
 from perception.watching import cadence_in_force, watched
+
+OVER = frozenset(each.value for each in TERMINAL)
+# So long an answer stays on top, and among so many runs it is looked for.
+FRESH = timedelta(days=1)
+LATELY = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What became of it that somebody asked what would help."""
+
+    run: UUID
+    at: datetime
+    words: str
+    until: datetime | None = None
+    is_over: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +80,7 @@ def top(account: Account, *, now: datetime) -> dict[str, Any]:
         "looks": _looks(account, now=now),
         "next_at": None if _is_due(account, now) else account.next_poll_at,
         "waiting": _waiting(account),
+        "asked": _asked(account, now=now),
     }
 
 
@@ -88,3 +109,41 @@ def _waiting(account: Account) -> Waiting:
     )
     found = rows.aggregate(count=Count("id"), until=Min("expires_at"))
     return Waiting(count=found["count"], until=found["until"])
+
+
+def _asked(account: Account, *, now: datetime) -> Asked | None:
+    """The newest of a day, if there is one."""
+    lately = Run.objects.filter(tenant_id=account.tenant_id, account=account)
+    rows = lately.filter(
+        pk__in=lately.order_by("-id").values("pk")[:LATELY],
+        trigger=Trigger.MANUAL.value,
+        created_at__gte=now - FRESH,
+    )
+    run = rows.order_by("-id").defer("context", "decided").first()
+    if run is None:
+        return None
+    words, over = _became(run), run.status in OVER
+    until = run.defer_until if run.status == RunStatus.DEFERRED else None
+    return Asked(run=run.id, at=run.created_at, words=words, until=until, is_over=over)
+
+
+def _became(run: Run) -> str:
+    why = f"{run.gate_explanation[:1].lower()}{run.gate_explanation[1:]}"
+    match run.status:
+        case RunStatus.DONE:
+            rows = Intent.objects.filter(tenant_id=run.tenant_id, run_id=run.id)
+            return _proposed(rows.count())
+        case RunStatus.SKIPPED:
+            return f"nothing was looked at: {why}"
+        case RunStatus.PARKED:
+            return "it stopped by a fault. An admin can send it on its way again."
+        case RunStatus.DEFERRED:
+            return f"put off: {why}"
+        case _:
+            return ""
+
+
+def _proposed(many: int) -> str:
+    if not many:
+        return "nothing was found that would help now."
+    return f"{many} act{' was' if many == 1 else 's were'} proposed."

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from autonomy.views.parts import Said
 from perception.rules.heat import (
@@ -127,3 +128,11 @@ def posture_words(stands: Standing) -> Sequence[str]:
     """How they stand, sentence by sentence."""
     said = [BECAUSE[stands.posture], ENGAGED[stands.engagement]]
     return [*said, *([MOODS[stands.sentiment]] if stands.sentiment in MOODS else [])]
+
+
+def stood_words(snapshot: Mapping[str, Any]) -> str:
+    """How an account stood as a run froze it: how warm, and its posture."""
+    heat = (snapshot.get("account") or {}).get("heat") or {}
+    posture = (snapshot.get("posture") or {}).get("posture")
+    stood = [str(heat.get("tier") or ""), POSTURES[posture][0] if posture else ""]
+    return ", ".join(each.lower() for each in stood if each)

@@ -203,6 +203,8 @@ def _doings(account: Account, caller: Caller) -> dict[str, Any]:
         "may_propose": caller.role in DECIDERS and account.closed_at is None,
         "may_hand_over": hands_over,
         "may_close": caller.role is Role.ADMIN,
+        "may_opt_out": caller.role in DECIDERS,
+        "may_opt_in": caller.role is Role.ADMIN,
         "members": _members(account.owner_id) if hands_over else [],
         "seen": account_acts.tag_of(account) if hands_over else "",
     }

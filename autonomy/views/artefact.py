@@ -21,6 +21,8 @@ WORDS = 1500
 GROUPED = 10_000
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
+# Where a sentence is over.
+OVER = re.compile(r"(?<=[.!?])\s+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +85,13 @@ def artefact(
         left -= len(text)
         lines.append(Line(name=spaced(name), text=text))
     return Artefact(lines=lines, is_cut=is_cut)
+
+
+def unsaid(text: str, what: Artefact) -> str:
+    """Of a reason, the sentences that the lines of the act do not say themselves."""
+    said = "\n".join(line.text for line in what.lines)
+    left = [each for each in OVER.split(text) if each.rstrip(".") not in said]
+    return " ".join(left)
 
 
 def plain(value: Any) -> str:

@@ -28,7 +28,7 @@ from autonomy.rules.approvals import DECIDERS
 from autonomy.rules.undo import Standing
 from autonomy.views import words
 from autonomy.views.artefact import Artefact, artefact
-from autonomy.views.parts import PUT_BACK, Act, Said, Why, why_of
+from autonomy.views.parts import PUT_BACK, Act, Said, Why, read_layers, why_of
 from autonomy.views.questions import back
 from ledger.clock import clock
 from ledger.scope import current_tenant
@@ -174,6 +174,7 @@ def _chosen(rows: QuerySet[Execution], asked: Asked) -> QuerySet[Execution]:
 
 def _lines(rows: Sequence[Execution], known: Types, caller: Caller) -> list[Line]:
     stands, wishes = undos.standings_of(rows), _wishes(rows)
+    read_layers(row.permit.verdict for row in rows)
     return [
         _line(row, known, stands[row.id], wishes.get(row.id), caller) for row in rows
     ]
@@ -216,9 +217,7 @@ def _said(row: Execution, stands: Standing, wish: Undo | None) -> list[str]:
     """What became of it, besides a word."""
     found = [row.error] if row.error else []
     if wish is not None and wish.status == Undo.Status.DONE:
-        who = str(wish.by.person) if wish.by else "The house"
-        at = words.when(wish.finished_at or wish.asked_at)
-        return [*found, f"{who} took it back on {at}."]
+        return [*found, words.taken_back(wish)]
     if wish is not None:
         return [*found, ASKED[wish.status]]
     is_done = row.status == Execution.Status.SUCCEEDED

@@ -9,20 +9,27 @@ from uuid import UUID
 from django.urls import reverse
 
 from autonomy import desk, ranking
-from autonomy.models import Approval, Execution, Intent, Run
+from autonomy.models import Approval, Execution, Intent, Run, Verdict
 from autonomy.registry import all_types
 from autonomy.rules.actions import ActionType
 from autonomy.rules.approvals import risk_of
 from autonomy.rules.digest_words import spaced
 from autonomy.views import offers, words
-from autonomy.views.artefact import Artefact, artefact
+from autonomy.views.artefact import Artefact, artefact, unsaid
 from autonomy.views.offers import Answers
-from autonomy.views.parts import Act, Said, Why, why_of
+from autonomy.views.parts import Act, Said, Why, read_layers, why_of
 from ledger.scope import current_tenant
 from perception.models import Contact, Membership, Signal
 from perception.rules.callers import Caller
 
 SOURCES = 4
+# By what a signal calls what it is about, the first that says something.
+NAMES = ("subject", "title", "summary")
+NAMED = 80
+TAINTED = (
+    "It draws on text from outside your company that may mislead, "
+    "so nothing of it goes out before a person has checked it."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +38,7 @@ class Source:
 
     what: str
     at: datetime | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +75,7 @@ class Known:
 
     types: Mapping[str, ActionType]
     calibration: Any
-    signals: Mapping[str, tuple[str, datetime]]
+    signals: Mapping[str, Source]
     contacts: Mapping[UUID, str]
     members: Mapping[UUID, str]
     # Tools that can be asked what became of an act.
@@ -97,6 +105,7 @@ def cards(
 def know(rows: Sequence[Any]) -> Known:
     """A constant number of queries, however many rows there are."""
     intents = [intent for row in rows if (intent := _intent(row)) is not None]
+    read_layers(verdict for row in rows if (verdict := _verdict(row)) is not None)
     return Known(
         types={each.key: each for each in all_types()} if intents else {},
         calibration=ranking.calibration() if intents else None,
@@ -124,6 +133,7 @@ def of_question(
     return replace(
         card,
         account_name=row.account.name,
+        text=unsaid(card.text, what),
         what=what,
         at=row.asked_at,
         until=row.expires_at,
@@ -136,10 +146,12 @@ def of_question(
 def _of_doubt(row: Execution, caller: Caller, known: Known) -> Card:
     card = _of_intent("doubt", row.id, row.intent, known)
     said = row.error or "The tool gave no clear answer."
+    what = artefact(row.intent.parameters, known.types.get(row.action_type))
     return replace(
         card,
         account_name=row.account.name,
-        what=artefact(row.intent.parameters, known.types.get(row.action_type)),
+        text=unsaid(card.text, what),
+        what=what,
         at=row.started_at,
         state=("Nobody knows whether it was done", "wait"),
         notes=[_done_with(row), f"What we know: {said}", *card.notes],
@@ -152,10 +164,12 @@ def _of_doubt(row: Execution, caller: Caller, known: Known) -> Card:
 
 def _of_held(row: Intent, caller: Caller, known: Known) -> Card:
     card = _of_intent("held", row.id, row, known)
+    what = artefact(row.parameters, known.types.get(row.action_type))
     return replace(
         card,
         account_name=row.account.name,
-        what=artefact(row.parameters, known.types.get(row.action_type)),
+        text=unsaid(card.text, what),
+        what=what,
         at=row.updated_at,
         until=row.due_at,
         state=("Held back", "run"),
@@ -190,7 +204,6 @@ def _of_intent(kind: str, id_: UUID, intent: Intent, known: Known) -> Card:
     shown = ranking.shown(known.calibration, intent.confidence)
     share = intent.confidence if shown is None else shown
     sources = _sources(intent, known)
-    outside = "Written after reading what somebody outside wrote."
     plan = reverse("plan-page", args=[intent.plan_id]) if intent.plan_id else ""
     return Card(
         kind=kind,
@@ -207,7 +220,7 @@ def _of_intent(kind: str, id_: UUID, intent: Intent, known: Known) -> Card:
         text=intent.rationale,
         sources=sources[:SOURCES],
         more_sources=max(0, len(sources) - SOURCES),
-        notes=[outside] if intent.tainted else [],
+        notes=[TAINTED] if intent.tainted else [],
         plan=plan,
     )
 
@@ -245,7 +258,7 @@ def _sources(intent: Intent, known: Known) -> list[Source]:
     for each in intent.evidence:
         what = known.signals.get(str(each))
         if what is not None:
-            found.append(Source(what=spaced(what[0]), at=what[1]))
+            found.append(what)
         elif _uuid(each) is None:
             found.append(Source(what=str(each)[:120]))
     return found
@@ -257,11 +270,28 @@ def _intent(row: Any) -> Intent | None:
     return None if isinstance(row, Run) else row.intent
 
 
-def _signals(listed: Iterable[Sequence[Any]]) -> dict[str, tuple[str, datetime]]:
+def _verdict(row: Any) -> Verdict | None:
+    held = row.permit if isinstance(row, Execution) else row
+    found: Verdict | None = getattr(held, "verdict", None)
+    return found
+
+
+def _signals(listed: Iterable[Sequence[Any]]) -> dict[str, Source]:
     ids = {id_ for evidence in listed for each in evidence if (id_ := _uuid(each))}
     rows = Signal.objects.filter(tenant_id=current_tenant(), pk__in=ids)
-    found = rows.values_list("id", "type", "occurred_at")
-    return {str(id_): (type_, at) for id_, type_, at in found}
+    names_ = [f"payload__{each}" for each in NAMES]
+    found = rows.values_list("id", "type", "occurred_at", *names_)
+    return {
+        str(id_): Source(what=spaced(type_), at=at, name=_named(called))
+        for id_, type_, at, *called in found
+    }
+
+
+def _named(called: Iterable[Any]) -> str:
+    """What something is called, on one line."""
+    said = (" ".join(each.split()) for each in called if isinstance(each, str))
+    found = next((each for each in said if each), "")
+    return found if len(found) <= NAMED else f"{found[: NAMED - 1]}…"
 
 
 def _contacts(ids: Iterable[UUID | None]) -> dict[UUID, str]:

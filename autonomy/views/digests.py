@@ -22,6 +22,7 @@ from autonomy.models import Digest, Execution
 from autonomy.rules.approvals import DECIDERS
 from autonomy.rules.digest_words import Line, Section
 from autonomy.rules.undo import Standing
+from autonomy.views.mornings import Morning
 from autonomy.views.parts import PUT_BACK, Act
 from ledger.clock import clock
 from perception.accounts import visible_to
@@ -58,6 +59,8 @@ def digest(request: HttpRequest, caller: Caller) -> HttpResponse:
     listed = list(mine.order_by("-day")[:DAYS])
     row = _asked(mine, request.GET.get("day", "")) or (listed[0] if listed else None)
     context: dict[str, Any] = {"row": row, "days": listed, "hour": _hour()}
+    if row is None or row.pk == listed[0].pk:
+        context["morning"] = Morning(caller)
     if row is not None:
         zone, tenant = str(tenant_time()), Tenant.objects.get(pk=caller.tenant)
         found = shown(row.body, row, tenant=tenant.name, zone=zone)

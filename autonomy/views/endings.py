@@ -18,7 +18,7 @@ from autonomy.views.story_words import (
     sentence,
     when,
 )
-from autonomy.views.words import CAUSES
+from autonomy.views.words import CAUSES, asker, taken_back
 from ledger.models import Entry
 from ledger.rules.kinds import Kind
 
@@ -197,22 +197,34 @@ def _never_started(told: Told, lines: Sequence[Entry]) -> Station:
 
 def outcome(told: Told) -> Station | None:
     """What became of it, in the taxonomy that is learned from."""
-    lines = told.said(Kind.OUTCOME_RECORDED)
+    lines, waits = told.said(Kind.OUTCOME_RECORDED), _waits(told)
     if not lines:
-        return None
+        return made("outcome", "Outcome", waits, (), tone="wait") if waits else None
     echoes = [e for e in told.said(Kind.SIGNAL_RECEIVED) if e.intent_id is not None]
     items = [Item(what=_came(each), more=when(each.at)) for each in lines]
     last = lines[-1].data["taxonomy"]
     facts = [("Learned from", "yes: the ranking of later proposals sees it")]
     if echoes:
         facts.append(("Told on", "as a signal, so that what follows can build on it"))
-    bad = last in ("EXECUTION_FAILED", "NEGATIVE_RESPONSE")
-    out = last in ("UNDONE", "IDEA_REJECTED")
-    tone = "bad" if bad else "out" if out else "good"
-    said = f"{OUTCOMES.get(last, spaced(last))}."
+    tone = "bad" if last in ("EXECUTION_FAILED", "NEGATIVE_RESPONSE") else "good"
+    said = f"{_came(lines[-1])}. {waits}".strip()
     all_ = sorted([*lines, *echoes], key=lambda each: each.number)
     more: dict[str, Any] = {"items": items, "facts": facts, "at": lines[-1].at}
     return made("outcome", "Outcome", said, all_, tone=tone, **more)
+
+
+def _waits(told: Told) -> str:
+    """What is not known of it yet: whether it was done, or whether they answer."""
+    act = told.execution
+    if act is not None and act.status == "IN_DOUBT":
+        return "Not known yet: somebody has to say whether it was done."
+    answer = told.answer
+    if answer is None:
+        return ""
+    if answer.came:
+        return "Somebody of the account was heard of since."
+    until = when(answer.until)
+    return f"No answer from the account yet: it is waited for until {until}."
 
 
 def _came(entry: Entry) -> str:
@@ -227,13 +239,12 @@ def undo(told: Told) -> Station | None:
     if not lines or not told.undos:
         return None
     row = told.undos[-1]
-    by = str(row.by.person) if row.by else who(lines[0], told.names)
-    facts = [("Asked by", f"{by}, {when(row.asked_at)}")]
+    facts = [("Asked by", f"{asker(row)}, {when(row.asked_at)}")]
     if row.reason:
         facts.append(("Reason", row.reason))
     said, tone = {
         "REQUESTED": ("It is being taken back.", "run"),
-        "DONE": (f"It was taken back. {PROOFS.get(row.proof, '')}".strip(), "good"),
+        "DONE": (f"{taken_back(row)} {PROOFS.get(row.proof, '')}".strip(), "good"),
         "CONFLICT": (
             "Somebody had changed it since, so it was left as it is.",
             "bad",

@@ -28,6 +28,7 @@ from autonomy.views.questions import told
 from ledger.clock import clock
 from perception.pages import page, part, renewed
 from perception.rules.callers import Caller
+from perception.rules.roles import Role
 
 A_PAGE = 5
 # Of one kind, in short, to be decided together.
@@ -146,6 +147,10 @@ def context_of(request: HttpRequest, caller: Caller) -> dict[str, Any]:
         "after": asked.url(after=str(made[-1].id)) if len(found) > size else "",
         "left": _left(request, caller) if request.GET.get("left") else [],
         "is_reader": caller.role not in DECIDERS,
+        # Admins see elsewhere what waits for everybody.
+        "board": f"{reverse('admin:index')}#db-waiting"
+        if caller.role is Role.ADMIN
+        else "",
     }
 
 

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from autonomy.models import Intent
+from autonomy.policies import texts_of
 from autonomy.views import endings
 from autonomy.views.intent_acts import Offered, offered
 from autonomy.views.parts import DECISIONS, spaced
@@ -24,7 +25,7 @@ from autonomy.views.stations import (
 )
 from autonomy.views.story import Told, of_intent, of_run
 from autonomy.views.story_words import TRIGGERS, plain, sentence, when
-from autonomy.views.words import INTENTS, action
+from autonomy.views.words import INTENTS, action, taken_back
 from ledger.api import EntryOut
 from ledger.prove import prove_act
 from ledger.rules.kinds import Kind
@@ -105,7 +106,7 @@ def _bundle(told: Told, caller: Caller) -> HttpResponse:
     if told.execution is None or caller.role not in OVERSEERS:
         raise Http404
     name = f'attachment; filename="proof-{told.execution.pk}.json"'
-    proof = prove_act(told.execution.pk)
+    proof = prove_act(told.execution.pk, texts_of)
     return HttpResponse(
         proof,
         content_type="application/json",
@@ -194,8 +195,10 @@ def _lead(told: Told, intent: Intent) -> str:
         return f"{_yes(told)}. It is being done."
     act = told.execution
     ended = f" on {when(act.finished_at)}" if act and act.finished_at else ""
-    then = ", and taken back since" if intent.status == "UNDONE" else ""
-    return f"{_yes(told)}. It was done{ended}{then}."
+    said = f"{_yes(told)}. It was done{ended}."
+    back = [each for each in told.undos if each.status == "DONE"]
+    is_back = intent.status == "UNDONE" and back
+    return f"{said} {taken_back(back[-1])}" if is_back else said
 
 
 def _yes(told: Told) -> str:

@@ -1,23 +1,28 @@
 """The stations of an act in words, from what triggered it to what all layers said."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
 
-from autonomy.views.parts import DECISIONS, spaced
+from autonomy.views.account_words import stood_words
+from autonomy.views.parts import (
+    CEILINGS,
+    DECISIONS,
+    by_whom,
+    layer,
+    listed,
+    spaced,
+    tightest,
+)
 from autonomy.views.story import Told
 from autonomy.views.story_words import (
-    ACTORS,
-    CEILINGS,
-    LAYERS,
     MODELS,
     RUNS,
     TRIGGERS,
     counted,
-    listed,
     plain,
     scope_of,
     sentence,
@@ -82,10 +87,7 @@ def made(
 
 def who(entry: Entry, names: Mapping[str, str]) -> str:
     """Who stated it, by name."""
-    actor = entry.actor
-    if actor["type"] == "person":
-        return names.get(actor["id"], "Somebody")
-    return ACTORS.get(actor["type"], spaced(actor["type"]))
+    return by_whom(entry.actor, names)
 
 
 def beginning(told: Told) -> list[Station]:
@@ -136,6 +138,7 @@ def _trigger(told: Told) -> Station | None:
     lines = told.said(Kind.TRIGGER_FIRED, Kind.TRIGGER_HELD)
     if run is None:
         return None
+    asked = told.said(Kind.RUN_ASKED)
     about = TRIGGERS.get(run.trigger, spaced(run.trigger).lower())
     facts = [("Trigger", spaced(run.trigger.lower()))]
     if lines and lines[-1].kind == Kind.TRIGGER_HELD:
@@ -145,8 +148,10 @@ def _trigger(told: Told) -> Station | None:
         said = f"It started nothing: {sentence(why)}"
         return made("trigger", "Trigger", said, lines, tone="out", facts=facts)
     said = f"It was looked at because of {about}."
+    if asked:
+        said = f"{who(asked[0], told.names)} asked what would help."
     at = None if lines else run.created_at
-    return made("trigger", "Trigger", said, lines, facts=facts, at=at)
+    return made("trigger", "Trigger", said, [*asked, *lines], facts=facts, at=at)
 
 
 def _gate(told: Told) -> Station | None:
@@ -203,19 +208,14 @@ def _chosen(told: Told, by: str, many: int) -> str:
 def _knew(data: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What the decision could look at; the frozen context itself is in the JSON."""
     snapshot = data["snapshot"]
-    known = [
-        counted(len(snapshot.get(many, ())), one)
-        for many, one in (
-            ("signals", "signal"),
-            ("opportunities", "deal"),
-            ("contacts", "contact"),
-            ("outcomes", "earlier outcome"),
-        )
-    ]
-    heat = (snapshot.get("account") or {}).get("heat") or {}
+    nouns = {
+        "signals": "signal", "opportunities": "deal", "contacts": "contact",
+        "goals": "goal", "outcomes": "earlier outcome",
+    }  # fmt: skip
+    known = [counted(len(snapshot.get(many, ())), one) for many, one in nouns.items()]
     facts = [("It knew of", listed(known))]
-    if heat.get("tier"):
-        facts.append(("The account was", str(heat["tier"]).lower()))
+    if stood := stood_words(snapshot):
+        facts.append(("The account was", stood))
     facts.append(("Ranked by", plain(data.get("ranking", {}).get("model"))))
     model = data.get("model")
     if model:
@@ -256,12 +256,12 @@ def judged(told: Told) -> Station | None:
     data = verdicts[-1].data
     tone = DECISIONS[data["decision"]][1]
     said = {
-        "AUTO_EXECUTE": "Every layer let it run by itself.",
+        "AUTO_EXECUTE": "",
         "REQUIRE_APPROVAL": "A person had to decide.",
         "BLOCK": "It was stopped, for people too.",
     }[data["decision"]]
-    if data["explanation"]:
-        said = f"{said} {sentence(data['explanation'])}"
+    told_ = (said, tightest(data["layers"]), sentence(data["explanation"]))
+    said = " ".join(filter(None, told_))
     facts = [
         ("Reason", spaced(data["reason"].lower())),
         ("Clause", data["policy_clause"]),
@@ -272,15 +272,15 @@ def judged(told: Told) -> Station | None:
         facts.append(("Judged", f"{len(verdicts)} times: {', then '.join(earlier)}"))
     items = [
         Item(
-            what=LAYERS.get(each["layer"], spaced(each["layer"])),
+            what=layer(each["layer"]),
             words=CEILINGS[each["decision"]][0],
             tone=CEILINGS[each["decision"]][1],
             more=each["explanation"],
         )
         for each in data["layers"]
     ]
-    stands = made("layers", "Ten layers", said, lines, tone=tone, facts=facts)
-    return replace(stands, items=items)
+    more: dict[str, Any] = {"facts": facts, "items": items}
+    return made("layers", "Ten layers", said, lines, tone=tone, **more)
 
 
 def budget(told: Told) -> Station | None:

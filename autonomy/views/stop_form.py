@@ -6,12 +6,12 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.conf import settings
 from django.db.models import Q
 
 from autonomy.admin.words import SCOPES, type_choices
-from autonomy.registry import tools
 from autonomy.rules.switches import WHOLE, Scope
-from autonomy.switchboard import Wanted
+from autonomy.switchboard import Wanted, names
 from ledger.scope import current_tenant
 from perception.models import Account, Membership
 
@@ -40,23 +40,23 @@ class StopForm(forms.Form):
     action_type = forms.ChoiceField(required=False)
     tool = forms.ChoiceField(required=False)
     connector = forms.ChoiceField(required=False)
-    plan_type = forms.CharField(required=False, max_length=64)
+    plan_type = forms.ChoiceField(required=False)
     reason = forms.CharField(max_length=300)
     ends = forms.ChoiceField(required=False, choices=ENDS)
 
     def __init__(self, data: Any = None, initial: Any = None) -> None:
         super().__init__(data, initial=initial)
         chosen: Any = self.fields
-        keys = sorted(tools())
         members = Membership.objects.filter(
             tenant_id=current_tenant(), is_active=True
         ).select_related("person")
         people = sorted((str(each.person), str(each.id)) for each in members)
         chosen["seller"].choices = _choices([(id_, name) for name, id_ in people])
         chosen["action_type"].choices = _choices(type_choices())
-        chosen["tool"].choices = _choices([(key, key) for key in keys])
-        sources = sorted({key.partition(".")[0] for key in keys})
-        chosen["connector"].choices = _choices([(key, key) for key in sources])
+        for scope in (Scope.TOOL, Scope.CONNECTOR):
+            known = [(key, key) for key in names(scope)]
+            chosen[scope.value].choices = _choices(known)
+        chosen["plan_type"].choices = _choices([*settings.PLAN_TYPES.items()])
 
     def clean_account(self) -> str:
         """Its id, whether that, its name or its id elsewhere was written."""

@@ -33,8 +33,9 @@ from perception.rules.roles import Role
 
 ADMINS = frozenset({Role.ADMIN})
 OVERSEERS = frozenset({Role.ADMIN, Role.AUDITOR})
-# A pass names its tenant, so that looking costs one statement and no session. It is good
-# for ten minutes; then the page shows its session once, and gets another.
+# A pass names its tenant, so that looking costs one statement and no session: the one that
+# also asks whether its person is still who they were. It is good for ten minutes; then the
+# page shows its session once, and gets another.
 PASS, SALT = "X-Stops", "stops"
 GOOD_FOR = timedelta(minutes=10)
 RENEW = "renew"
@@ -75,7 +76,7 @@ class Banner:
 def now(request: HttpRequest) -> HttpResponse:
     """Whether anything else is stopped than the page shows: asked for all the time.
 
-    Nothing new is the usual answer, and costs one statement on two keys.
+    Nothing new is the usual answer, and costs one statement by keys.
     """
     try:
         claims = signing.loads(
@@ -84,10 +85,12 @@ def now(request: HttpRequest) -> HttpResponse:
     except signing.BadSignature:
         return _nothing(**{PASS: RENEW})
     tenant, membership, role = UUID(claims[0]), UUID(claims[1]), Role(claims[2])
-    found = glimpsed(tenant)
+    caller = Caller(tenant=tenant, membership=membership, role=role)
+    found = glimpsed(caller)
+    if found is None:
+        return _nothing(**{PASS: RENEW})
     if request.headers.get(SEEN) == seen(found):
         return _nothing()
-    caller = Caller(tenant=tenant, membership=membership, role=role)
     with tenant_scope(tenant):
         return _shown(request, Banner.of(caller))
 

@@ -17,9 +17,11 @@ from autonomy.models import (
     Run,
     Undo,
 )
+from autonomy.responses import Answer, answer_to
 from autonomy.rules.undo import Standing
 from autonomy.undo import standing_of
 from ledger.api import entries, entries_about
+from ledger.clock import clock
 from ledger.models import Entry
 from ledger.scope import current_tenant
 from perception.accounts import visible_to
@@ -51,6 +53,7 @@ class Told:
     replays: Sequence[Replay] = field(default=())
     asked: Approval | None = None
     undoable: Standing | None = None
+    answer: Answer | None = None
 
     @property
     def execution(self) -> Execution | None:
@@ -102,6 +105,7 @@ def of_intent(caller: Caller, pk: UUID) -> Told:
         replays=list(_here(Replay, intent=intent).order_by("id")),
         asked=_asked(intent),
         undoable=standing_of(executions[-1]) if executions else None,
+        answer=_answer(intent, executions),
     )
 
 
@@ -191,6 +195,13 @@ def _siblings(run: Run | None) -> list[Intent]:
 def _undos(executions: Sequence[Execution]) -> list[Undo]:
     rows = _here(Undo, execution__in=[each.pk for each in executions])
     return list(rows.select_related("by__person").order_by("id"))
+
+
+def _answer(intent: Intent, executions: Sequence[Execution]) -> Answer | None:
+    """Whether anybody answered; nothing of what reached nobody."""
+    if not executions or not intent.reaches_out:
+        return None
+    return answer_to(executions[-1].pk, now=clock())
 
 
 def _asked(intent: Intent) -> Approval | None:

@@ -1,6 +1,6 @@
 """An act in words: its states, the stations that it passed, times and amounts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -18,23 +18,6 @@ RUNS: Mapping[str, Said] = {
     "DONE": ("Ended", "good"),
     "PARKED": ("Stopped by a fault", "bad"),
 }
-LAYERS: Mapping[str, str] = {
-    "kill_switch": "Kill switches",
-    "tier": "Kind of act",
-    "stage": "Stage of the deal",
-    "floor": "Safety floor",
-    "reversal": "Can be taken back",
-    "mode": "Mode",
-    "schedule": "Rituals and plans",
-    "contact": "Contact rules",
-    "policy": "Your policy",
-    "budget": "Budget",
-}
-CEILINGS: Mapping[str, Said] = {
-    "AUTO_EXECUTE": ("Lets it run", "good"),
-    "REQUIRE_APPROVAL": ("Asks a person", "wait"),
-    "BLOCK": ("Blocks it", "bad"),
-}
 OUTCOMES: Mapping[str, str] = {
     "IDEA_REJECTED": "The idea was refused",
     "IDEA_EDITED": "Somebody changed it before it was done",
@@ -50,11 +33,6 @@ PROOFS: Mapping[str, str] = {
     "TOOL": "The tool confirmed it.",
     "PERSON": "A person looked, and said so.",
     "RETRACTED": "It had not gone out yet.",
-}
-ACTORS: Mapping[str, str] = {
-    "policy": "Policy",
-    "schedule": "The timetable",
-    "system": "The house",
 }
 TRIGGERS: Mapping[str, str] = {
     "SIGNAL_ARRIVED": "something new at the account",
@@ -114,13 +92,6 @@ def plain(value: Any) -> str:
 def counted(many: int, one: str, more: str = "") -> str:
     """1 deal, 2 deals."""
     return f"{many} {one if many == 1 else more or one + 's'}"
-
-
-def listed(words: Sequence[str]) -> str:
-    """One, two and three."""
-    if len(words) < 2:
-        return "".join(words)
-    return f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def sentence(text: str) -> str:

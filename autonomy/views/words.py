@@ -6,9 +6,10 @@ from datetime import datetime
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
-from autonomy.models import Approval
+from autonomy.models import Approval, Undo
 from autonomy.rules.digest_words import named
-from autonomy.views.parts import Said
+from autonomy.views.parts import ACTORS, Said
+from autonomy.views.story_words import sentence
 
 RISKS: Mapping[str, Said] = {
     "MINIMAL": ("Minimal risk", ""),
@@ -84,3 +85,14 @@ def sure(confidence: float) -> str:
 def when(moment: datetime) -> str:
     """A moment in the tenant's time, for sentences."""
     return date_format(localtime(moment), "j M Y, H:i")
+
+
+def asker(undo: Undo) -> str:
+    """Who wants it taken back; what no member asked for came by command."""
+    return str(undo.by.person) if undo.by else ACTORS["operator"]
+
+
+def taken_back(undo: Undo) -> str:
+    """Who took it back, when, and why they did."""
+    said = f"{asker(undo)} took it back on {when(undo.finished_at or undo.asked_at)}"
+    return f"{said}: “{sentence(undo.reason)}”" if undo.reason else f"{said}."

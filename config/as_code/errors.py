@@ -3,14 +3,11 @@
 from collections.abc import Sequence
 
 from config.as_code.rules.document import Fault
+from ledger.errors import HouseError
 
 
-class AsCodeError(Exception):
+class AsCodeError(HouseError):
     """The configuration was not applied."""
-
-    def __init__(self, detail: str = "") -> None:
-        said = type(self).__doc__ or type(self).__name__
-        super().__init__(f"{said} {detail}".rstrip())
 
 
 class FileRefused(AsCodeError):

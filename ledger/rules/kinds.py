@@ -11,6 +11,7 @@ class Kind(StrEnum):
     TRIGGER_FIRED = "trigger.fired"
     TRIGGER_HELD = "trigger.held"
     GATE_JUDGED = "gate.judged"
+    RUN_ASKED = "run.asked"
     RUN_DECIDED = "run.decided"
     RUN_PARKED = "run.parked"
     RUN_RETRIED = "run.retried"
@@ -101,6 +102,7 @@ MEANING: dict[Kind, str] = {
     Kind.TRIGGER_FIRED: "A trigger started a run.",
     Kind.TRIGGER_HELD: "A trigger did not fire, for the reason given.",
     Kind.GATE_JUDGED: "The cost gate allowed, deferred or skipped a run.",
+    Kind.RUN_ASKED: "A person asked what would help an account.",
     Kind.RUN_DECIDED: "A synthesizer turned a frozen context into proposals.",
     Kind.RUN_PARKED: "A run failed too often and waits for a person.",
     Kind.RUN_RETRIED: "A person sent a parked run on its way again.",

@@ -27,15 +27,19 @@ EMPTY: tuple[Any, ...] = (None, "", [], {})
 KEEPS = "Leave empty to keep the one that it has."
 
 
+def _name(more: str = "") -> forms.CharField:
+    return forms.CharField(
+        max_length=200,
+        help_text=f"As people know the system{more}.",
+        widget=UnfoldAdminTextInputWidget,
+    )
+
+
 class NamedForm(forms.ModelForm):  # type: ignore[type-arg]
     """What a connector is called, and whether it is let in."""
 
     kind: str = Connector.Kind.WEBHOOK
-    name = forms.CharField(
-        max_length=200,
-        help_text="As people know the system; its signals name it as their source.",
-        widget=UnfoldAdminTextInputWidget,
-    )
+    name = _name("; its signals name it as their source")
     is_active = forms.BooleanField(
         label="Let in",
         required=False,
@@ -173,11 +177,7 @@ class OutletForm(DescribedForm):
     """Of a way out that tools act through, and nothing is read from."""
 
     caps = ("rate_per_s",)
-    name = forms.CharField(
-        max_length=200,
-        help_text="As people know the system.",
-        widget=UnfoldAdminTextInputWidget,
-    )
+    name = _name()
     is_active = forms.BooleanField(
         label="Use it",
         required=False,
@@ -215,6 +215,8 @@ def form_of(kind: str, *, is_new: bool) -> type[NamedForm]:
     needed = described.schema.get("required", ())
     for name, said in _properties(kind).items():
         parts[MARK + name] = field_of(name, said, is_needed=name in needed)
+    if kind in SOURCES:
+        parts["name"] = _name(f"; its signals name “{kind}” as their source")
     base = SourceForm if kind in SOURCES else OutletForm
     return type("FormOfKind", (base,), parts)
 

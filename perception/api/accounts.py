@@ -69,10 +69,10 @@ class AccountIn(StrictSerializer):
     contacts = ContactIn(many=True, required=False, max_length=200)  # type: ignore[call-arg]
 
     def validate_opportunities(self, value: list[dict[str, Any]]) -> Any:
-        return _distinct(value)
+        return distinct(value)
 
     def validate_contacts(self, value: list[dict[str, Any]]) -> Any:
-        return _distinct(value)
+        return distinct(value)
 
 
 class AccountChange(StrictSerializer):
@@ -167,7 +167,7 @@ class AccountFilter(filters.FilterSet):
         fields: ClassVar = ["external_id", "lifecycle", "owner"]
 
 
-def _whole(accounts: QuerySet[Account]) -> QuerySet[Account]:
+def whole(accounts: QuerySet[Account]) -> QuerySet[Account]:
     return accounts.prefetch_related(
         Prefetch("opportunities", Opportunity.objects.order_by("id")),
         Prefetch("contacts", Contact.objects.order_by("id")),
@@ -185,7 +185,7 @@ class Accounts(generics.GenericAPIView[Account]):
     def get_queryset(self) -> QuerySet[Account]:
         if getattr(self, "swagger_fake_view", False):
             return self.queryset
-        return _whole(visible_to(caller_of(self.request)))
+        return whole(visible_to(caller_of(self.request)))
 
     @extend_schema(operation_id="accounts_list", responses=AccountOut(many=True))
     def get(self, request: Request) -> Response:
@@ -216,7 +216,7 @@ class OneAccount(generics.GenericAPIView[Account]):
     def get_queryset(self) -> QuerySet[Account]:
         if getattr(self, "swagger_fake_view", False):
             return self.queryset
-        return _whole(visible_to(caller_of(self.request)))
+        return whole(visible_to(caller_of(self.request)))
 
     @extend_schema(operation_id="accounts_retrieve", responses=AccountOut)
     def get(self, request: Request, pk: UUID) -> Response:
@@ -295,7 +295,7 @@ class Pulls(generics.GenericAPIView[Any]):
         return self.get_paginated_response(PullOut(judged(page or []), many=True).data)
 
 
-def _distinct(value: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def distinct(value: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ids = [each["external_id"] for each in value]
     if len(ids) != len(set(ids)):
         raise serializers.ValidationError("An external_id stands here twice.")

@@ -271,6 +271,10 @@ class Opportunity(models.Model):
     stage = models.CharField(max_length=16, choices=Stage)
     amount = models.DecimalField(max_digits=14, decimal_places=2, null=True, blank=True)
     renewal_date = models.DateField(null=True, blank=True)
+    # When each of these was last said: what comes late undoes nothing newer.
+    stage_at = models.DateTimeField(null=True, editable=False)
+    amount_at = models.DateTimeField(null=True, editable=False)
+    renewal_date_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         verbose_name_plural = "opportunities"

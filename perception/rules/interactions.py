@@ -1,14 +1,10 @@
 """What is kept of an interaction: clean text, a hint of its mood, nothing without end."""
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
 LONGEST_SUBJECT = 300
 LONGEST_TEXT = 20_000
 LONGEST_ID = 255
-# What stands for somebody who was erased.
-ERASED = "erased"
 
 # Words that say how somebody feels, each worth one; a "not" before it turns it round.
 GLAD = frozenset(
@@ -99,26 +95,3 @@ def sentiment_of(text: str) -> str:
     if tally == 0:
         return "NEUTRAL"
     return "POSITIVE" if tally > 0 else "NEGATIVE"
-
-
-def without(text: str, words: Mapping[str, str]) -> str:
-    """The text with each of these words replaced, wherever and however it is written."""
-    instead = {word.lower(): put for word, put in words.items() if word}
-    if not instead:
-        return text
-    either = "|".join(
-        re.escape(word) for word in sorted(instead, key=len, reverse=True)
-    )
-    found = re.compile(rf"(?<!\w)(?:{either})(?!\w)", re.IGNORECASE)
-    return found.sub(lambda hit: instead.get(hit[0].lower(), ERASED), text)
-
-
-def without_in(value: Any, words: Mapping[str, str]) -> Any:
-    """Plain JSON with each of these words replaced, in its keys too."""
-    if isinstance(value, str):
-        return without(value, words)
-    if isinstance(value, Mapping):
-        return {
-            without(key, words): without_in(each, words) for key, each in value.items()
-        }
-    return [without_in(e, words) for e in value] if isinstance(value, list) else value

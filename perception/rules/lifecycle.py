@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from perception.rules.heat import Posture
-from perception.rules.signals import REGISTRY, is_derived, lives, stirs
+from perception.rules.signals import REGISTRY, is_derived, lives, said_of, stirs
 
 QUIET_AFTER = timedelta(days=30)
 RENEWAL_NEAR = timedelta(days=90)
@@ -29,6 +29,7 @@ _Word = TypeVar("_Word", bound=StrEnum)
 
 WORDS = (
     "to",
+    "field",
     "lifecycle",
     "posture",
     "stage",
@@ -39,6 +40,7 @@ WORDS = (
     "severity",
 )
 GRAVE = frozenset({"CRITICAL", "HIGH"})
+SENTIMENTS = frozenset({"POSITIVE", "NEUTRAL", "NEGATIVE"})
 
 
 class Lifecycle(StrEnum):
@@ -154,6 +156,17 @@ def standing(
     )
 
 
+def posture_named(value: Any) -> Posture | None:
+    """The posture that is meant, if it is one."""
+    return _member(Posture, value)
+
+
+def sentiment_named(value: Any) -> str:
+    """The sentiment that is meant, if it is one; empty: it is none."""
+    word = _word(value)
+    return word if word in SENTIMENTS else ""
+
+
 def _posture(
     live: Sequence[Sighting],
     *,
@@ -190,12 +203,12 @@ def _effect(sighting: Sighting) -> Posture | None:
     said = sighting.said
     match sighting.type:
         case "posture_change":
-            return _member(Posture, said.get("to") or said.get("posture"))
+            return posture_named(said.get("to") or said.get("posture"))
         case "product_usage_anomaly":
             return _usage(said)
         case "pattern_detected":
             return _pattern(said)
-        case "reply_received" if _word(said.get("sentiment")) == "NEGATIVE":
+        case "reply_received" if sentiment_named(said.get("sentiment")) == "NEGATIVE":
             return Posture.WATCH
         case _:
             known = REGISTRY.get(sighting.type)
@@ -238,7 +251,7 @@ def _stated(sighting: Sighting) -> Lifecycle | None:
     said = sighting.said
     if sighting.type == "lifecycle_change":
         return _member(Lifecycle, said.get("to") or said.get("lifecycle"))
-    if sighting.type == "crm_update" and _word(said.get("stage")) == "CLOSED_WON":
+    if sighting.type == "crm_update" and _word(said_of(said, "stage")) == "CLOSED_WON":
         return Lifecycle.CUSTOMER
     return None
 
@@ -259,12 +272,11 @@ def _engagement(sightings: Sequence[Sighting], *, now: datetime) -> Engagement:
 def _sentiment(live: Sequence[Sighting]) -> str:
     """That of the newest answer which has one."""
     words = [
-        _word(each.said.get("sentiment"))
+        sentiment_named(each.said.get("sentiment"))
         for each in live
         if each.type == "reply_received"
     ]
-    known = [word for word in words if word in ("POSITIVE", "NEUTRAL", "NEGATIVE")]
-    return known[-1] if known else ""
+    return next((word for word in reversed(words) if word), "")
 
 
 def _order(sighting: Sighting) -> tuple[datetime, UUID]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from statistics import mean
 from uuid import UUID
 
-from perception.rules.interactions import ERASED
+from perception.rules.erasing import ERASED
 
 DAY = timedelta(days=1)
 QUIET = 14 * DAY

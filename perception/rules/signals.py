@@ -55,7 +55,7 @@ TYPES: Sequence[SignalType] = (
         means="A field of the account or of a deal changed in the CRM.",
         fields={
             "object": TEXT, "field": TEXT, "opportunity": NAME, "stage": TEXT,
-            "from": {}, "to": {},
+            "from": {}, "to": {}, "amount": {}, "renewal_date": {},
         },
         example={"object": "opportunity", "opportunity": "o1", "stage": "discovery"},
         is_external=True,
@@ -185,6 +185,15 @@ _GAPS = re.compile(r"[\s\-]+")
 def normalised(text: str) -> str:
     """A type's id as it is kept: lower_snake."""
     return _GAPS.sub("_", text.strip().casefold())
+
+
+def said_of(payload: Mapping[str, Any], field: str, otherwise: Any = None) -> Any:
+    """What a CRM says of a field: outright, or as the one that changed."""
+    if field in payload:
+        return payload[field]
+    if normalised(str(payload.get("field", ""))) == field:
+        return payload.get("to", otherwise)
+    return otherwise
 
 
 def is_external(key: str) -> bool:

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from perception.rules.interactions import ERASED
+from perception.rules.erasing import ERASED
 from perception.rules.signals import REGISTRY
 
 DETAILED = timedelta(days=30)

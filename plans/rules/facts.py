@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from autonomy.rules.actions import SEVERITY, ActionType, Risk
+from perception.rules.heat import Posture
 from plans.rules.lifecycle import SUCCEEDED, Status, StepStatus
 
 
@@ -110,6 +111,10 @@ class World:
     closed: bool = False
     hours: Mapping[str, Any] = field(default_factory=dict)
     deals: tuple[Deal, ...] = ()
+    # How it stands, by its signals and its deals; a note stands in where none says it.
+    posture: Posture | None = None
+    # NEGATIVE, NEUTRAL or POSITIVE, as they last answered; a note stands in likewise.
+    sentiment: str = ""
     # What people and the house noted about the account, field by field.
     known: Mapping[str, Any] = field(default_factory=dict)
     # When somebody there last answered, newest first.

@@ -180,9 +180,8 @@ def rationale(
     if deal is not None:
         renews = f", renewal {deal.renewal_date}" if deal.renewal_date else ""
         said.append(f"Deal {deal.said}: {deal.stage}{renews}.")
-    posture = str(world.known.get("posture", "")).upper()
-    if posture.isidentifier() and len(posture) <= LONGEST_NAME:
-        said.append(f"Posture: {posture}.")
+    if world.posture:
+        said.append(f"Posture: {world.posture}.")
     if world.replies:
         said.append(f"Last answer: {max(world.replies).date()}.")
     if signs:

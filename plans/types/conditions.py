@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+from perception.rules.heat import Posture
 from perception.rules.lifecycle import CLOSED, Lifecycle
 from plans.rules import gate
 from plans.rules.facts import Deal, PlanFacts, World
@@ -12,8 +13,8 @@ from plans.types.base import Met
 WON, LOST = "closed_won", "closed_lost"
 # Nobody there has answered for so long.
 SILENT_AFTER = timedelta(days=30)
-# How much a posture, as it is known, adds to the worth of a plan that defends.
-UNEASE = {"AT_RISK": 0.2, "DORMANT": 0.15, "WATCH": 0.1}
+# How much a posture adds to the worth of a plan that defends.
+UNEASE = {Posture.AT_RISK: 0.2, Posture.DORMANT: 0.15, Posture.WATCH: 0.1}
 
 
 def is_open(deal: Deal) -> bool:
@@ -80,9 +81,8 @@ def is_silent(world: World) -> bool:
 
 def unease(world: World) -> float:
     """How much speaks for something being wrong, 0 to 0.3."""
-    posture = str(world.known.get("posture", "")).upper()
-    is_angry = str(world.known.get("sentiment", "")).upper() == "NEGATIVE"
-    found = max(UNEASE.get(posture, 0.0), 0.2 if is_angry else 0.0)
+    stands = UNEASE.get(world.posture, 0.0) if world.posture else 0.0
+    found = max(stands, 0.2 if world.sentiment == "NEGATIVE" else 0.0)
     return found + (0.1 if is_silent(world) else 0.0)
 
 

@@ -3,6 +3,7 @@
 from datetime import date, datetime, timedelta
 
 from autonomy.rules.actions import Risk
+from perception.rules.heat import Posture
 from perception.rules.lifecycle import Lifecycle
 from plans.rules.facts import PlanFacts, World
 from plans.types.base import Met, PlanType, StepTemplate, Suits
@@ -84,14 +85,14 @@ def unmet(plan: PlanFacts, world: World) -> list[str]:
 
 def suits(world: World) -> Suits | None:
     """For customers that show that they want more."""
-    is_growing = str(world.known.get("posture", "")).upper() == "EXPAND"
+    is_growing = world.posture is Posture.EXPAND
     if gone(world) or world.lifecycle != Lifecycle.CUSTOMER or not is_growing:
         return None
     deals = [deal for deal in world.deals if is_open(deal) and not deal.renewal_date]
     deal = min((deal.id for deal in deals), default=None)
     return Suits(
         worth=0.6 if deal else 0.5,
-        why="The customer uses more than before.",
+        why="The customer is ready for more.",
         opportunity=deal,
     )
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from autonomy.views.parts import spaced
+from autonomy.views.parts import by_whom, spaced
 from autonomy.views.words import action
 from ledger.api import entries_about
 from ledger.models import Entry
@@ -18,11 +18,6 @@ from plans.rules.lifecycle import Status
 from plans.views.words import REASONS, STATUSES, STEPS
 
 LINES = 60
-ACTORS: Mapping[str, str] = {
-    "policy": "Policy",
-    "schedule": "The timetable",
-    "system": "The house",
-}
 MOVED: Mapping[str, str] = {
     Status.APPROVED: "The plan was approved",
     Status.ACTIVE: "The plan went on",
@@ -92,12 +87,11 @@ def revisions(plan: Plan, titles: Mapping[str, str]) -> list[Change]:
 
 def _line(entry: Entry, names: Mapping[str, str]) -> Line:
     what, tone, details = _words(entry)
-    who = entry.actor
     return Line(
         what=what,
         tone=tone,
         details=[each for each in details if each],
-        by=names.get(who["id"]) or ACTORS.get(who["type"], spaced(who["type"])),
+        by=by_whom(entry.actor, names),
         at=entry.at,
         sealed=entry.sequence,  # type: ignore[attr-defined]
     )

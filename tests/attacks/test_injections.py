@@ -30,6 +30,7 @@ from perception.rules.roles import Role
 from tests import trials
 from tests.attacks.injections import ATTACKS, EVIL, Attack, Ids, obeyed, planted
 from tests.attacks.trying import Watch
+from tests.autonomy.claims import waiting
 from tests.autonomy.conftest import AGENT, Desk
 from tests.autonomy.synthesizers.conftest import Service
 from tests.autonomy.synthesizers.test_llm import completes
@@ -48,7 +49,7 @@ OUTREACH = ("send_follow_up_email", "send_routine_response", "send_chat_message"
             "schedule_meeting")  # fmt: skip
 KEPT = ("internal.", "mail.draft")
 WAITING = ("PROPOSED", "AWAITING_APPROVAL", "BLOCKED")
-TOLD = "Written after reading what somebody outside wrote."
+TOLD = "It draws on text from outside your company that may mislead"
 
 
 class Scene:
@@ -108,22 +109,10 @@ class Scene:
                   "occurred_at": NOW, "payload": payload}],
                 by=AGENT, now=NOW,
             )  # fmt: skip
-            run = Run.objects.create(
-                tenant_id=self.desk.tenant,
-                account=self.desk.account,
-                signal_id=got.id,
-                trigger="SIGNAL_ARRIVED",
-                key=str(got.id),
-                status=RunStatus.TRIGGERED.value,
-                stage=Stage.DECIDE.value,
-                gate_result="ALLOW",
-                due_at=NOW.replace(year=2020),
-                created_at=NOW,
-                updated_at=NOW,
-            )
+        run = waiting(self.desk, Stage.DECIDE, signal_id=got.id)
         asked = len(self.service.asked)
-        walk(run.id, Stage.DECIDE, tenant=self.desk.tenant, may=lambda _: True)
-        found = list(self._broken(attack, run.id))
+        walk(run, Stage.DECIDE, tenant=self.desk.tenant, may=lambda _: True)
+        found = list(self._broken(attack, run))
         if len(self.service.asked) != asked + 1:
             found.append("it was not asked exactly once")
         if theirs := self.watch.changed():

@@ -1,11 +1,35 @@
-"""Claims of runs for tests that do one stage by itself."""
+"""Runs, and claims of them, for tests that do one stage by itself."""
 
-from uuid import UUID
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
 
 from autonomy import runs
-from autonomy.rules.runs import Stage
+from autonomy.models import Run
+from autonomy.rules.runs import RunStatus, Stage
 from autonomy.runs import Held, May, everywhere
 from ledger.scope import tenant_scope
+from tests.autonomy.conftest import Desk
+
+
+def waiting(desk: Desk, stage: Stage = Stage.TRIGGER, **more: Any) -> UUID:
+    """A run that may be taken at a stage, having come through those before it."""
+    now = datetime.now(UTC)
+    is_new = stage is Stage.TRIGGER
+    given = {
+        "trigger": "SIGNAL_ARRIVED",
+        "key": str(uuid4()),
+        "status": (RunStatus.RECEIVED if is_new else RunStatus.TRIGGERED).value,
+        "stage": stage.value,
+        "gate_result": "" if stage in (Stage.TRIGGER, Stage.GATE) else "ALLOW",
+        "due_at": now,
+        "created_at": now,
+        "updated_at": now,
+    }
+    with tenant_scope(desk.tenant):
+        return Run.objects.create(
+            tenant_id=desk.tenant, account=desk.account, **{**given, **more}
+        ).id
 
 
 def claim(

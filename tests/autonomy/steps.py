@@ -17,7 +17,7 @@ from perception.rules.roles import Role
 from tests.autonomy.conftest import Desk
 
 PLANS = Actor(type="schedule", id="plans")
-PLAN_TYPE = "renewal_cadence"
+PLAN_TYPE = "RENEWAL_DEFENSE"
 
 
 def step_of(plan: UUID | None = None, step: UUID | None = None, try_: int = 1) -> Step:

@@ -13,31 +13,13 @@ from autonomy.rules.runs import RunStatus, Stage
 from ledger.models import Entry
 from ledger.record import SYSTEM
 from ledger.scope import tenant_scope
-from tests.autonomy.claims import claim
+from tests.autonomy.claims import claim, waiting
 from tests.autonomy.conftest import Desk
 from tests.races import in_threads
 
 
-def _runs(desk: Desk, count: int = 1, stage: str = "TRIGGER") -> list[UUID]:
-    """Runs that wait at a stage."""
-    now = datetime.now(UTC)
-    status = "RECEIVED" if stage == "TRIGGER" else "TRIGGERED"
-    with tenant_scope(desk.tenant):
-        start = Run.objects.count()
-        return [
-            Run.objects.create(
-                tenant_id=desk.tenant,
-                account=desk.account,
-                trigger="SIGNAL_ARRIVED",
-                key=f"test {start + number}",
-                status=status,
-                stage=stage,
-                due_at=now,
-                created_at=now,
-                updated_at=now,
-            ).id
-            for number in range(count)
-        ]
+def _runs(desk: Desk, count: int, stage: Stage = Stage.TRIGGER) -> list[UUID]:
+    return [waiting(desk, stage) for _ in range(count)]
 
 
 def _walked(desk: Desk, run: UUID, stage: Stage) -> Stage | None:
@@ -51,7 +33,7 @@ def _walked(desk: Desk, run: UUID, stage: Stage) -> Stage | None:
 
 def test_a_signal_fires_and_is_let_through(desk: Desk) -> None:
     """G1, G4: stated both times; the run waits at decide."""
-    (run,) = _runs(desk)
+    run = waiting(desk)
     assert _walked(desk, run, Stage.TRIGGER) is Stage.GATE
     assert _walked(desk, run, Stage.GATE) is Stage.DECIDE
     with tenant_scope(desk.tenant):
@@ -84,10 +66,10 @@ def test_a_second_signal_within_the_debounce_ends_as_skipped(desk: Desk) -> None
 
 def test_a_hundred_at_the_gate_one_is_allowed(desk: Desk) -> None:
     """G3: atomic admission; one waits for the rest, and the rest are absorbed."""
-    waiting = _runs(desk, 100, stage="GATE")
+    there = _runs(desk, 100, Stage.GATE)
 
     def walk(place: int) -> None:
-        for run in waiting[place::20]:
+        for run in there[place::20]:
             _gate(desk, run)
 
     in_threads(20, walk)
@@ -107,7 +89,7 @@ def _gate(desk: Desk, run: UUID) -> None:
 
 def test_a_deferred_run_comes_once_more_and_then_ends(desk: Desk) -> None:
     """G4: DEFER retries once at its time, then skips."""
-    first, second = _runs(desk, 2, stage="GATE")
+    first, second = _runs(desk, 2, Stage.GATE)
     _gate(desk, first)
     _gate(desk, second)
     assert claim(second, Stage.GATE, tenant=desk.tenant) is None
@@ -144,8 +126,8 @@ def test_the_budget_of_decisions_is_never_overspent(
             max_per_tenant_hour=100_000,
             updated_at=now,
         )
-    waiting = _runs(desk, 10, stage="GATE")
-    in_threads(10, lambda place: _gate(desk, waiting[place]))
+    there = _runs(desk, 10, Stage.GATE)
+    in_threads(10, lambda place: _gate(desk, there[place]))
     with tenant_scope(desk.tenant):
         found = Run.objects.values_list("gate_result", "gate_reason")
         assert Counter(found) == {
@@ -157,7 +139,7 @@ def test_the_budget_of_decisions_is_never_overspent(
 
 def test_what_fails_too_often_is_parked_and_sent_again_by_a_person(desk: Desk) -> None:
     """S5: attempts are counted at the claim; parked work is shown, and retried."""
-    (run,) = _runs(desk)
+    run = waiting(desk)
     for _ in range(5):
         held = claim(run, Stage.TRIGGER, tenant=desk.tenant)
         assert held is not None
@@ -177,7 +159,7 @@ def test_what_fails_too_often_is_parked_and_sent_again_by_a_person(desk: Desk) -
 
 def test_a_stale_worker_moves_nothing(desk: Desk) -> None:
     """X1, S1: the fence of a later claim wins."""
-    (run,) = _runs(desk)
+    run = waiting(desk)
     stale = claim(run, Stage.TRIGGER, tenant=desk.tenant)
     with tenant_scope(desk.tenant):
         Run.objects.filter(pk=run).update(lease_until=None)

@@ -21,8 +21,9 @@ from perception.accounts import change_account
 from perception.intake import receive
 from perception.models import Account, Signal
 from perception.rules.roles import Role
+from tests.autonomy.claims import waiting
 from tests.autonomy.conftest import Desk
-from tests.autonomy.test_admission import _runs, _walked
+from tests.autonomy.test_admission import _walked
 from tests.conftest import NOW
 from tests.races import in_threads
 
@@ -162,9 +163,9 @@ def test_its_signals_are_kept_and_start_nothing(desk: Desk) -> None:
 
 def test_a_run_under_way_ends_at_the_gate(desk: Desk) -> None:
     """G4: skipped with its reason; no decision is counted."""
-    (waiting,) = _runs(desk, stage="GATE")
+    there = waiting(desk, Stage.GATE)
     close(desk)
-    assert _walked(desk, waiting, Stage.GATE) is None
-    run = _run(desk, waiting)
+    assert _walked(desk, there, Stage.GATE) is None
+    run = _run(desk, there)
     assert (run.status, run.gate_result) == ("SKIPPED", "SKIP")
     assert run.gate_reason == "ACCOUNT_CLOSED"

@@ -149,7 +149,7 @@ def test_the_certificate_verifies_offline(desk: Desk, run: Run) -> None:
         ),
         (("off", "--tenant", "{slug}", "--reason", "x"), "No such switch is on."),
         (("certificate", "--tenant", "{slug}"), "Name the switch with --id."),
-        (("off", "--id", "1", "--reason", "x"), "invalid UUID value"),
+        (("off", "--id", "1", "--reason", "x"), "'1' is not an id"),
         (("blow", "--reason", "x"), "invalid choice: 'blow'"),
     ],
 )

@@ -11,7 +11,7 @@ from autonomy.models import DecisionBudget, DecisionUse, Run
 from autonomy.rules.runs import Stage
 from ledger.models import Entry
 from ledger.scope import tenant_scope
-from tests.autonomy.claims import claim
+from tests.autonomy.claims import claim, waiting
 from tests.autonomy.conftest import Desk
 
 PLENTY = admission.RUNS_PER_DAY * 4
@@ -32,17 +32,7 @@ def test_who_comes_too_late_for_the_last_decision_is_not_let_through(
             cost_per_day=1,
             updated_at=now,
         )
-        run = Run.objects.create(
-            tenant_id=desk.tenant,
-            account=desk.account,
-            trigger="SIGNAL_ARRIVED",
-            key="late",
-            status="TRIGGERED",
-            stage="GATE",
-            due_at=now,
-            created_at=now,
-            updated_at=now,
-        ).id
+    run = waiting(desk, Stage.GATE)
     read = admission._read
 
     def before_the_other(*asked: Any) -> dict[str, Any]:

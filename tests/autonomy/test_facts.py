@@ -159,7 +159,7 @@ def test_a_board_that_is_missing_blocks(desk: Desk, superuser: Any) -> None:
         (Scope.TOOL, "mail.draft", False),
         (Scope.CONNECTOR, "internal", True),
         (Scope.CONNECTOR, "mail", False),
-        (Scope.PLAN_TYPE, "RENEWAL", False),
+        (Scope.PLAN_TYPE, "RENEWAL_DEFENSE", False),
     ],
 )
 def test_a_switch_covers_its_scope_and_no_other(
@@ -192,8 +192,8 @@ def test_switches_of_accounts_sellers_and_plans(desk: Desk) -> None:
         stop(desk, scope, str(target))
     assert facts(desk).switches == ()
     assert len(facts(desk, account=free.id).switches or ()) == 1
-    stop(desk, Scope.PLAN_TYPE, "RENEWAL")
-    assert len(facts(desk, plan_type="RENEWAL").switches or ()) == 1
+    stop(desk, Scope.PLAN_TYPE, "RENEWAL_DEFENSE")
+    assert len(facts(desk, plan_type="RENEWAL_DEFENSE").switches or ()) == 1
 
 
 # --- Digests (A8) ---------------------------------------------------------------------------

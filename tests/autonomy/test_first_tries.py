@@ -15,28 +15,13 @@ from autonomy.rules.runs import Stage
 from autonomy.runs import Held
 from ledger.models import Entry
 from ledger.scope import tenant_scope
+from tests.autonomy.claims import waiting
 from tests.autonomy.conftest import Desk
 from tests.races import in_threads
 
 
 class _Killed(BaseException):
     """As if the process were gone: nothing after it runs."""
-
-
-def _fresh(desk: Desk) -> UUID:
-    now = datetime.now(UTC)
-    with tenant_scope(desk.tenant):
-        return Run.objects.create(
-            tenant_id=desk.tenant,
-            account=desk.account,
-            trigger="SIGNAL_ARRIVED",
-            key="test",
-            status="RECEIVED",
-            stage="TRIGGER",
-            due_at=now,
-            created_at=now,
-            updated_at=now,
-        ).id
 
 
 def _row(desk: Desk, run: UUID) -> Run:
@@ -84,7 +69,7 @@ def test_what_breaks_at_first_is_taken_back_whole_and_counts(
 ) -> None:
     """Nothing of the failed admission stays; it is put off, with the error."""
     tried: list[int] = []
-    run = _fresh(desk)
+    run = waiting(desk)
     monkeypatch.setattr(admission, "gate", _gate_that(_breaks, tried))
     with pytest.raises(KeyError):
         _walk(desk, run)
@@ -107,7 +92,7 @@ def test_what_breaks_every_time_is_parked(
 ) -> None:
     """As often as MAX_ATTEMPTS, wherever it breaks; what went well before stays."""
     tried: list[int] = []
-    run = _fresh(desk)
+    run = waiting(desk)
     monkeypatch.setattr(admission, "trigger", _gate_that(_breaks, tried))
     for _ in range(settings.MAX_ATTEMPTS):
         with pytest.raises(KeyError):
@@ -124,7 +109,7 @@ def test_attempts_whose_process_died_are_counted_too(
 ) -> None:
     """Once a message stayed without an answer, each claim counts by itself."""
     tried: list[int] = []
-    run = _fresh(desk)
+    run = waiting(desk)
     monkeypatch.setattr(admission, "trigger", _gate_that(_dies, tried))
 
     def sent(message: Sent) -> None:
@@ -148,7 +133,7 @@ def test_attempts_whose_process_died_are_counted_too(
 
 def test_two_who_take_up_a_fresh_run_are_one(desk: Desk) -> None:
     """X1: whoever comes second finds it held, though the claim is not committed yet."""
-    run = _fresh(desk)
+    run = waiting(desk)
     in_threads(8, lambda _: _walk(desk, run))
     row = _row(desk, run)
     assert (row.status, row.fence) == ("DONE", 1)

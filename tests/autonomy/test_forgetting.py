@@ -7,7 +7,15 @@ import pytest
 from django.test import Client
 
 from autonomy.forgetting import forget_contact
-from autonomy.models import Approval, ContextField, Effect, Intent, Run
+from autonomy.models import (
+    Approval,
+    ContextField,
+    Effect,
+    Execution,
+    Intent,
+    Replay,
+    Run,
+)
 from autonomy.perform import perform
 from ledger.record import SYSTEM
 from ledger.scope import tenant_scope
@@ -103,6 +111,52 @@ def test_names_are_found_however_json_writes_them(desk: Desk) -> None:
         assert found == {"title": "erased called", "erased": 1}
         bodies = Delivery.objects.values_list("body", flat=True)
         assert list(bodies) == [None, None]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"text": "Hello\\nAnn called"}',
+        b'{"text": "Soon \\u2013Ann"}',
+        b'{"mail": "ann\\u0040acme.example"',
+        b"Hello\nAnn",
+    ],
+)
+def test_deliveries_hide_nobody_behind_escapes(desk: Desk, body: bytes) -> None:
+    """However another program writes JSON, and where it breaks off."""
+    with tenant_scope(desk.tenant):
+        Delivery.objects.create(
+            tenant_id=desk.tenant, connector=connectors.add_webhook("Tickets", now=NOW),
+            message="m", status="REFUSED", body=body, received_at=NOW,
+            error=("Ann " * 125)[:500],
+        )  # fmt: skip
+    forget(desk)
+    with tenant_scope(desk.tenant):
+        row = Delivery.objects.get()
+    assert (row.body, row.error) == (None, ("erased " * 125)[:500])
+
+
+def test_what_went_wrong_names_nobody_either(told: Desk) -> None:
+    """Answers of tools, and why an act was gone through again."""
+    with tenant_scope(told.tenant):
+        act = Intent.objects.order_by("id")[0]
+        for rows in (Run.objects.all(), Intent.objects.all(), Execution.objects.all()):
+            rows.update(error="No mailbox ann@acme.example.")
+        Replay.objects.create(
+            tenant_id=told.tenant, account=told.account, intent=act, asked_at=NOW,
+            reason="Ann asked.", error="Ann?", result={"parameters": WORDS},
+        )  # fmt: skip
+    forget(told)
+    with tenant_scope(told.tenant):
+        found = {
+            error
+            for model in (Run, Intent, Execution)
+            for error in model.objects.values_list("error", flat=True)
+        }
+        assert found == {"No mailbox erased."}
+        replay = Replay.objects.get()
+    assert (replay.reason, replay.error) == ("erased asked.", "erased?")
+    assert replay.result == {"parameters": BLOTTED}
 
 
 def test_an_open_act_is_not_started_by_a_yes_to_other_words(told: Desk) -> None:

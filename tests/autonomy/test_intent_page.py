@@ -2,17 +2,20 @@
 
 import re
 from collections.abc import Callable, Iterator
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.staticfiles import finders
+from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from autonomy.models import Execution, Intent
 from autonomy.perform import perform
+from ledger.clock import clock
 from ledger.scope import tenant_scope
 from perception.pages import POLICY, SEEN
 from perception.rules.roles import Role
@@ -21,6 +24,7 @@ from tests.autonomy.pages import enter, of_run, sealed, walked, words
 from tests.autonomy.replays import doubted, failed
 from tests.autonomy.steps import submitted
 from tests.autonomy.test_feed import elsewhere, parked
+from tests.autonomy.test_responses import DAY, answered, written
 from tests.autonomy.test_undo import did, knows, undone
 from tests.autonomy.tools.peer import Integrator, bound, integrator
 from tests.conftest import House
@@ -173,8 +177,8 @@ def test_what_was_taken_back_and_what_could_not_be(desk: Desk) -> None:
     note = did(desk)
     undone(desk, note)
     said = seen(desk, of_execution(desk, note))
-    assert "and taken back since." in said
-    assert "It was taken back. It was read back, and is as it was before." in said
+    assert said.count("An operator took it back on") == 2
+    assert ": “Wrong.” It was read back, and is as it was before." in said
     context = knows(desk, "Ann")
     with tenant_scope(desk.tenant):
         desk.account.context.update(value="Eve")
@@ -183,6 +187,41 @@ def test_what_was_taken_back_and_what_could_not_be(desk: Desk) -> None:
     assert "Somebody had changed it since, so it was left as it is." in said
     assert "Champion, now Eve" in said
     assert "Somebody has changed it since. It can be asked for again until" in said
+
+
+def test_a_command_that_takes_it_back_says_why(desk: Desk) -> None:
+    """X4: the reason is on the page, with the station that it is an outcome of."""
+    note = did(desk)
+    call_command("undo", execution=note, reason="They called", stdout=StringIO())
+    intent = of_execution(desk, note)
+    said = seen(desk, intent)
+    assert re.search(r"An operator took it back on [^“]+: “They called.” ", said)
+    page = enter(desk.house, Role.SELLER).get(f"/intents/{intent}/").text
+    station = page.partition('id="station-outcome"')[2].partition("</h3>")[0]
+    assert 'class="dot good"' in station
+
+
+def test_an_outcome_says_what_it_still_waits_for(desk: Desk) -> None:
+    """N1: an answer, for as long as the tenant says; then what is known of it."""
+    waits = "No answer from the account yet: it is waited for until"
+    late = seen(desk, written(desk, clock() - 8 * DAY))
+    assert "Nobody answered" not in late
+    assert waits not in late
+    act = written(desk, clock() - 2 * DAY)
+    assert waits in seen(desk, act)
+    answered(desk, clock() - DAY, text="Gladly.")
+    said = seen(desk, act)
+    assert waits not in said
+    assert "Somebody of the account was heard of since." in said
+
+
+def test_a_doubt_says_that_its_outcome_is_open(desk: Desk, peer: Integrator) -> None:
+    """X3: the station is there, and says whom it waits for."""
+    bound(desk, peer.url, "AT_MOST_ONCE")
+    doubt = doubted(desk, peer, alone=False)
+    page = enter(desk.house, Role.SELLER).get(f"/intents/{doubt}/")
+    assert stations(page)[-1] == "outcome"
+    assert "Not known yet: somebody has to say whether it was done." in words(page)
 
 
 def test_a_step_leads_to_its_plan(desk: Desk) -> None:

@@ -21,7 +21,7 @@ from ledger.record import SYSTEM
 from ledger.rules.kinds import Kind
 from ledger.scope import PLATFORM, tenant_scope
 from perception.accounts import add_account
-from perception.models import Account
+from perception.models import Account, Membership, Person
 from perception.rules.roles import Role
 from tests.autonomy.admin.conftest import member, press, stated
 from tests.autonomy.conftest import Desk
@@ -195,6 +195,37 @@ def test_a_pass_is_for_its_tenant_and_for_a_while(
     assert "A secret reason." in answer.content.decode()
     assert answer.headers["X-Stops"]
     assert Client().get("/stops/").status_code == 302
+
+
+@pytest.mark.parametrize("change", ["removed", "locked out", "another role"])
+def test_a_pass_ends_with_what_its_person_was(
+    desk: Desk, admin: Client, change: str
+) -> None:
+    """H1: at once, not when it expires; not even that nothing has changed is told."""
+    leave, seen = _pass(admin)
+    press(desk, Scope.TENANT, "", "A secret reason.")
+    asked = {"X-Stops": leave, "X-Seen": seen}
+    with tenant_scope(desk.tenant):
+        held = Membership.objects.filter(pk=desk.house.members[Role.ADMIN].pk)
+        if change == "locked out":
+            Person.objects.filter(memberships__in=held).update(is_active=False)
+        else:
+            left = {"removed": {"is_active": False}, "another role": {"role": "SELLER"}}
+            held.update(**left[change])
+    for headers in (asked, {"X-Stops": leave}):
+        with CaptureQueriesContext(connection) as asked_for:
+            answer = Client().get("/stops/now/", headers=headers)
+        assert (answer.status_code, answer.headers["X-Stops"]) == (204, "renew")
+        assert "X-Seen" not in answer.headers
+        assert len(asked_for) == 1
+    again = admin.get("/stops/")
+    if change == "another role":
+        assert "Let it go" not in again.content.decode()
+        renewed = {"X-Stops": again.headers["X-Stops"]}
+        assert Client().get("/stops/now/", headers=renewed).status_code == 200
+    else:
+        assert again.status_code == (403 if change == "removed" else 302)
+        assert "X-Stops" not in again.headers
 
 
 def test_a_seller_is_not_told_of_accounts_of_others(

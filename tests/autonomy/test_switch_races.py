@@ -72,13 +72,13 @@ def _target(scope: Scope, desk: Desk) -> str:
         Scope.ACTION_TYPE: "create_internal_note",
         Scope.TOOL: "internal.note",
         Scope.CONNECTOR: "internal",
-        Scope.PLAN_TYPE: "TRIAL",
+        Scope.PLAN_TYPE: "EXPANSION",
     }
     return str(targets.get(scope, ""))
 
 
 def _trial(desk: Desk, scope: Scope, *, intents: int, rounds: int) -> list[float]:
-    ids = desk.approved(intents, plan_type="TRIAL")
+    ids = desk.approved(intents, plan_type="EXPANSION")
     tenant = PLATFORM if scope is Scope.GLOBAL else desk.tenant
     with _rush(desk, ids):
         pressed = [_press(scope, _target(scope, desk), tenant) for _ in range(rounds)]

@@ -12,8 +12,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from autonomy.courses import set_course
-from autonomy.models import ContextField, Execution
-from autonomy.pipeline import act
+from autonomy.models import ContextField, Execution, Run
+from autonomy.pipeline import act, walk
+from autonomy.rules.runs import Stage
+from autonomy.runs import everywhere
 from ledger.clock import clock
 from ledger.record import Actor
 from ledger.scope import tenant_scope
@@ -88,6 +90,39 @@ def test_a_seller_finds_an_account_and_undoes_what_was_done_there(
     expect(page.get_by_text("It was taken back.", exact=True)).to_be_visible()
     with tenant_scope(busy.tenant):
         assert Execution.objects.get().status == "UNDONE"
+
+
+def test_a_seller_asks_what_would_help(
+    busy: Desk, page: Page, enter: Callable[[Role], None]
+) -> None:
+    """G1, X1: it is looked at; the answer comes without a reload, and leads to its story."""
+    enter(Role.SELLER)
+    page.goto(f"/accounts/{busy.account.pk}/")
+    page.locator("summary", has_text="What would help?").click()
+    page.get_by_role("button", name="Look now").click()
+    expect(page.get_by_text("What would help here is being looked at")).to_be_visible()
+    with tenant_scope(busy.tenant):
+        run = Run.objects.get(trigger="MANUAL")
+    walk(run.id, Stage.TRIGGER, tenant=busy.tenant, may=everywhere)
+    expect(page.get_by_text("acts were proposed.")).to_be_visible()
+    page.get_by_role("link", name="See what came of it").click()
+    expect(page.get_by_text("asked what would help.")).to_be_visible()
+
+
+def test_a_seller_notes_that_somebody_opts_out(
+    busy: Desk, page: Page, enter: Callable[[Role], None]
+) -> None:
+    """A9: asked for once, then nothing is sent to them; only an admin takes it back."""
+    enter(Role.SELLER)
+    page.goto(f"/accounts/{busy.account.pk}/")
+    page.locator("summary", has_text="Opt out").click()
+    _is_fine(page, "opting")
+    page.get_by_role("button", name="Note it").click()
+    expect(page.get_by_text("Nothing is sent to them any more.")).to_be_visible()
+    expect(page.get_by_text("Do not contact")).to_be_visible()
+    expect(page.locator("summary", has_text="Opt")).to_have_count(0)
+    with tenant_scope(busy.tenant):
+        assert Contact.objects.get(account=busy.account).opted_out is True
 
 
 def test_an_approver_hands_it_over_without_scripts(

@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from autonomy import digests
+from autonomy import digests, rituals
 from autonomy.models import Digest, Execution
 from autonomy.pipeline import act
 from ledger.clock import clock
@@ -23,7 +23,9 @@ LONG = 30_000
 
 @pytest.fixture
 def told(make_desk: Callable[..., Desk]) -> Desk:  # noqa: F811
-    """Autopilot wrote a note, a mail waits; the mail server refused the digest."""
+    """Autopilot wrote a note, a mail waits, rituals came; the mail server refused the
+    digest.
+    """
     desk = make_desk()
     note = desk.propose()
     desk.propose("send_follow_up_email")
@@ -31,6 +33,7 @@ def told(make_desk: Callable[..., Desk]) -> Desk:  # noqa: F811
     with tenant_scope(desk.tenant):
         begun = clock() - timedelta(days=9)
         Tenant.objects.filter(pk=desk.tenant).update(created_at=begun)
+    assert rituals.run_of(desk.tenant, now=clock()) == 3
     assert digests.write_due(now=clock(), tenant=desk.tenant).count == 1
     with tenant_scope(desk.tenant):
         said = "The mail server does not take the recipient (550)."
@@ -48,6 +51,10 @@ def test_a_seller_reads_their_digest_and_undoes_a_note(told: Desk, page: Page) -
     page.get_by_role("link", name="Digest").click()
     expect(page.get_by_text("The mail server does not take")).to_be_visible()
     expect(page.get_by_role("heading", name="Waiting for you")).to_be_visible()
+    brief = page.get_by_role("region", name="Morning brief")
+    expect(brief.get_by_role("link", name="Acme")).to_be_visible()
+    review = page.get_by_role("region", name="Weekly review")
+    expect(review.get_by_role("link", name="Acme").first).to_be_visible()
     for width in (1280, 390):
         page.set_viewport_size({"width": width, "height": 800})
         assert Axe().run(page).response["violations"] == []

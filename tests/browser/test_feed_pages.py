@@ -132,7 +132,7 @@ def test_it_all_works_without_scripts(busy: Desk, site: str, chrome: Any) -> Non
     context = chrome.new_context(base_url=site, java_script_enabled=False)
     page = context.new_page()
     log_in(page, busy)
-    expect(page.get_by_role("button", name="Keyboard")).to_have_count(0)
+    expect(page.get_by_role("button", name="Keyboard shortcuts")).to_have_count(0)
     page.get_by_role("link", name="Edit", exact=True).first.click()
     page.get_by_label("Body").fill("Here is what we did.")
     page.get_by_role("button", name="Show what changes").click()

@@ -2,16 +2,16 @@
 
 import gzip
 import json
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass
 from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
 )
+
+from tests.servers import Door, Server
 
 # What must be in nothing that is sent.
 MAIL, WORD = "ann.canary@acme.example", "canaryword"
@@ -36,19 +36,12 @@ class Seen:
     ended: int
 
 
-@dataclass
-class Beside(ThreadingHTTPServer):
+class Beside(Server):
     """Keeps every body that is posted to it, by its path."""
 
-    bodies: list[tuple[str, bytes]] = field(default_factory=list)
-    daemon_threads = True
-    request_queue_size = 128
-
     def __init__(self, port: int = 0) -> None:
-        self.bodies = []
-        super().__init__(("127.0.0.1", port), _Door)
-        self.place = f"127.0.0.1:{self.server_address[1]}"
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        self.bodies: list[tuple[str, bytes]] = []
+        super().__init__(_Door, port)
 
     def spans(self) -> list[Seen]:
         return [
@@ -73,10 +66,6 @@ class Beside(ThreadingHTTPServer):
         """All that ever came, as one text."""
         return "\n".join(body.decode(errors="replace") for _, body in self.bodies)
 
-    def close(self) -> None:
-        self.shutdown()
-        self.server_close()
-
 
 def told(name: str) -> dict[str, Any]:
     """A signal with a word in it."""
@@ -97,7 +86,7 @@ def beside() -> Iterator[Beside]:
         one.close()
 
 
-class _Door(BaseHTTPRequestHandler):
+class _Door(Door):
     def do_POST(self) -> None:
         server = self.server
         assert isinstance(server, Beside)
@@ -109,9 +98,6 @@ class _Door(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "2")
         self.end_headers()
         self.wfile.write(b"{}")
-
-    def log_message(self, *words: Any) -> None:
-        """Nothing: the test counts."""
 
 
 def _read(body: bytes) -> Iterator[Seen]:

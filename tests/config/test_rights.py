@@ -54,6 +54,21 @@ def manage(env: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]
     )
 
 
+def test_a_login_without_rights_is_told_in_a_line(
+    foreign: dict[str, str], superuser: Any
+) -> None:
+    name = foreign["DATABASE_URL"].rpartition("/")[2]
+    with superuser.cursor() as cursor:
+        cursor.execute(f"CREATE ROLE {name}_weak LOGIN PASSWORD 'weak'")
+    place = foreign["DATABASE_URL"].rpartition("@")[2]
+    weak = {**foreign, "DATABASE_URL": f"postgres://{name}_weak:weak@{place}"}
+    done = manage(weak, "migrate", "-v0")
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert "DATABASE_OWNER_URL" in last
+    assert "Traceback" not in done.stderr
+
+
 def test_a_superusers_url_is_enough(foreign: dict[str, str]) -> None:
     name = foreign["DATABASE_URL"].rpartition("/")[2]
     done = manage(foreign, "migrate", "-v0")

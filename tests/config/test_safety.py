@@ -2,6 +2,8 @@
 
 import os
 import socket
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +13,7 @@ from django.conf import settings
 from django.db import connection
 
 from config.celery import TaskInBroker, app
-from config.checkup import examine
+from config.checkup import BY_DEFAULT, Finding, examine
 from config.safety import UNSAFE, UnsafeCelery, refuse_unsafe
 
 SAFE = {name: getattr(settings, name) for name in dir(settings) if name.isupper()}
@@ -186,3 +188,87 @@ def test_the_doctor_sees_what_only_servers_know(db: None) -> None:
     assert not evicts.ok
     assert evicts.seen == "allkeys-lru"
     assert "noeviction" in evicts.remedy
+
+
+TOLD = [
+    ("log_statement", "all"),
+    ("log_statement", "mod"),
+    ("log_min_error_statement", "error"),
+    ("log_error_verbosity", "default"),
+    ("log_min_duration_statement", "250ms"),
+    ("log_min_duration_sample", "1s"),
+    ("log_transaction_sample_rate", "0.1"),
+    ("log_parameter_max_length_on_error", "-1"),
+    ("auto_explain.log_min_duration", "0"),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), TOLD)
+def test_the_doctor_sees_when_the_database_logs_rows(
+    superuser: Any, name: str, value: str
+) -> None:
+    """T6: the log of the database is read by people who may not see customers."""
+    seen = _logged()
+    assert seen.ok, seen.seen
+    role = settings.DATABASES["default"]["USER"]
+    with superuser.cursor() as cursor, connection.cursor() as ours:
+        cursor.execute(f"GRANT SET ON PARAMETER {name} TO {role}")
+        try:
+            ours.execute(f"SET {name} = '{value}'")
+            seen = _logged()
+        finally:
+            ours.execute(f"RESET {name}")
+            cursor.execute(f"REVOKE SET ON PARAMETER {name} FROM {role}")
+    assert not seen.ok
+    assert f"{name} {value}" in seen.seen
+    assert name in seen.remedy
+    assert _logged().ok
+
+
+def test_statements_that_change_tables_may_be_logged(superuser: Any) -> None:
+    """They hold no rows. Nor does a length matter of what is not logged at all."""
+    names = {"log_statement": "ddl", "log_parameter_max_length": "-1"}
+    for name, value in names.items():
+        with superuser.cursor() as cursor:
+            role = settings.DATABASES["default"]["USER"]
+            cursor.execute(f"GRANT SET ON PARAMETER {name} TO {role}")
+            try:
+                with connection.cursor() as ours:
+                    ours.execute(f"SET {name} = '{value}'")
+                    assert _logged().ok
+                    ours.execute(f"RESET {name}")
+            finally:
+                cursor.execute(f"REVOKE SET ON PARAMETER {name} FROM {role}")
+
+
+def test_what_any_postgres_begins_with_is_told_of_a_given_one(
+    superuser: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who runs a Postgres as it comes is told, and has a sound house; what somebody chose
+    to log is no default.
+    """
+    given = replace(settings.ENV, database_url=settings.DATABASE_GIVEN_URL)
+    monkeypatch.setattr(settings, "ENV", given)
+    role = settings.DATABASES["default"]["USER"]
+    for chosen, is_sound in (("none", True), ("all", False)):
+        for name, value in (*BY_DEFAULT.items(), ("log_statement", chosen)):
+            with superuser.cursor() as cursor, connection.cursor() as ours:
+                cursor.execute(f"GRANT SET ON PARAMETER {name} TO {role}")
+                ours.execute(f"SET {name} = '{value}'")
+                cursor.execute(f"REVOKE SET ON PARAMETER {name} FROM {role}")
+        seen = _logged()
+        assert seen.ok is is_sound
+        assert "log_min_error_statement error" in seen.seen
+
+
+def _logged() -> Finding:
+    return {each.name: each for each in examine()}["log of the database"]
+
+
+def test_a_folder_is_tried(db: None, settings: Any, tmp_path: Path) -> None:
+    """L6: a witness that cannot be written is no witness, whatever its rights say."""
+    for place, is_sound in ((tmp_path / "new", True), (Path("/proc/nope"), False)):
+        settings.LEDGER_ANCHOR_DIR = place
+        found = {each.name: each for each in examine()}["witness of the ledger"]
+        assert found.ok is is_sound, found.seen
+        assert str(place) in found.seen

@@ -70,7 +70,9 @@ VARIABLES = {
 ROUTES = {
     "accounts/": ["GET", "POST"],
     "accounts/{id}/": ["GET", "PATCH"],
+    "accounts/{id}/contacts/": ["POST"],
     "accounts/{id}/timeline/": ["GET"],
+    "accounts/{id}/ask/": ["POST"],
     "signals/": ["GET", "POST"],
     "signals/{id}/": ["GET"],
     "webhooks/{id}/": ["POST"],

@@ -20,6 +20,7 @@ from ledger.errors import ForeignTenant, OutsideScope
 from ledger.models import Entry
 from ledger.record import record_all
 from ledger.scope import current_tenant, system_scope, tenant_scope
+from ledger.seal import seal_tenant
 from perception.models import Account, Contact
 from perception.rules.roles import Role
 from tests import trials
@@ -237,13 +238,16 @@ def test_the_run_time_role_is_weak(db: None) -> None:
 
 
 def test_the_auditor_reads_and_changes_nothing(house: House, superuser: Any) -> None:
+    seal_tenant(house.tenant, now=NOW)
     with superuser.cursor() as cursor:
         cursor.execute("SET ROLE autonomy_auditor")
         cursor.execute(
-            "SELECT count(*) FROM audit.ledger WHERE tenant_id = %s",
+            "SELECT count(*), array_agg(sequence ORDER BY sequence) FROM audit.ledger "
+            "WHERE tenant_id = %s",
             [str(house.tenant)],
         )
-        assert cursor.fetchone()[0] > 0
+        count, places = cursor.fetchone()
+        assert places == list(range(count)) != []
         for statement in (
             "SELECT * FROM perception_contact",
             "SELECT * FROM ledger_private",

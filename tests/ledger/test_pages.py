@@ -96,7 +96,7 @@ def test_a_page_of_a_million_entries_comes_from_an_index(
     for name, plan in plans.items():
         assert "Index Scan" in plan, name
         assert "Seq Scan" not in plan, name
-        assert buffers(plan) < 400, name
+        assert buffers(plan) < 400, f"{name}\n{plan}"
     auditor = house.client(Role.AUDITOR)
     first = auditor.send("GET", "ledger/?limit=50").json()
     with CaptureQueriesContext(connection) as seen:

@@ -190,6 +190,38 @@ def test_who_is_erased_goes_out_of_everything(meetings: Meetings) -> None:
     assert meetings.keep(met("hers")) == 0
 
 
+def test_names_in_texts_however_spaced_and_however_full(meetings: Meetings) -> None:
+    """L9: what stands for a short name has room; who names nobody is not counted."""
+    texts = {"across": "Seen Ann\nSmith.", "beside": "Joann Smith, Ann Smithson"}
+    meetings.keep(*(met(id_, emails=[], text=said) for id_, said in texts.items()))
+    with tenant_scope(meetings.tenant):
+        assert erase_contact(meetings.ann.id, by=SYSTEM, now=NOW) == 1
+        across, beside = Interaction.objects.order_by("external_id")
+        assert (across.text, beside.text) == ("Seen erased.", texts["beside"])
+        al = Contact.objects.create(
+            tenant_id=meetings.tenant, account=meetings.accounts[0],
+            external_id="al", name="Al", email="al@acme0.example",
+        )  # fmt: skip
+        meetings.keep(met("full", emails=[], subject="Al " * 100))
+        assert erase_contact(al.id, by=SYSTEM, now=NOW) == 1
+        full = Interaction.objects.get(external_id="full")
+        assert full.subject == ("erased " * 100)[:300]
+
+
+def test_without_name_and_address_nothing_speaks_of_somebody(
+    meetings: Meetings,
+) -> None:
+    """L9: and nothing else is touched."""
+    meetings.keep(met("other", emails=[], text=" "))
+    with tenant_scope(meetings.tenant):
+        nobody = Contact.objects.create(
+            tenant_id=meetings.tenant, account=meetings.accounts[0],
+            external_id="n", name="", email="",
+        )  # fmt: skip
+        assert erase_contact(nobody.id, by=SYSTEM, now=NOW) == 0
+    assert meetings.kept()[0].subject == "Hello"
+
+
 def test_a_stranger_who_became_a_contact_is_erased_too(meetings: Meetings) -> None:
     """L9."""
     meetings.keep(met("before", emails=["ben@acme0.example"]))

@@ -255,7 +255,40 @@ def test_an_erasure_waits_for_whoever_holds_a_plan(
     course: Course, superuser: Any
 ) -> None:
     """A look holds the plan, then the contact; an erasure asks in the same order."""
-    plan, holds = course.active(NAMED), Event()
+    plan = course.active(NAMED)
+
+    def look() -> None:
+        rows = Contact.objects.select_for_update(no_key=True)
+        rows.get(account=course.account)
+
+    while_waited_for(course, superuser, lambda: standing.held(plan.pk), look)
+    assert course.read(plan).status == "DRAFT"
+
+
+def test_a_plan_that_is_drafted_meanwhile_is_not_left_out(
+    course: Course, superuser: Any
+) -> None:
+    """Its draft holds the contact, as one that it is about; what it says goes, too."""
+    made: list[Plan] = []
+
+    def draft() -> None:
+        given = course.given(NAMED, objective="Win Ann over")
+        by = By.person(course.caller())
+        made.append(drafting.draft(given, course.account, by=by))
+
+    while_waited_for(course, superuser, draft, lambda: None)
+    assert course.read(made[0]).objective == "Win erased over"
+    assert named_in(told(superuser, course, course.account)) == set()
+
+
+def while_waited_for(
+    course: Course,
+    superuser: Any,
+    begin: Callable[[], Any],
+    go_on: Callable[[], Any],
+) -> None:
+    """An erasure comes upon a transaction: it waits until that one went on and is over."""
+    begun = Event()
 
     def waits() -> bool:
         with superuser.cursor() as cursor:
@@ -264,19 +297,17 @@ def test_an_erasure_waits_for_whoever_holds_a_plan(
 
     def go(number: int) -> str:
         if number:
-            assert holds.wait(60)
+            assert begun.wait(60)
             forget(course)
             return "ERASED"
         with tenant_scope(course.tenant):
-            standing.held(plan.pk)
-            holds.set()
+            begin()
+            begun.set()
             for _ in range(600):
                 if waits():
                     break
                 Event().wait(0.1)
-            rows = Contact.objects.select_for_update(no_key=True)
-            rows.get(account=course.account)
+            go_on()
         return "HELD"
 
     assert sorted(in_threads(2, go)) == ["ERASED", "HELD"]
-    assert course.read(plan).status == "DRAFT"

@@ -1,6 +1,7 @@
 """R8: what a model may do to a draft, what it is shown, and what becomes of the rest."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,10 +13,11 @@ from ledger.clock import clock
 from ledger.scope import tenant_scope
 from perception.models import Account, Signal
 from perception.rules.roles import Role
+from tests.autonomy.aims import a_goal
 from tests.autonomy.synthesizers.conftest import Service
 from tests.autonomy.synthesizers.conftest import serve as serve
 from tests.autonomy.synthesizers.test_llm import completes
-from tests.plans.conftest import Course
+from tests.plans.conftest import Course, clock_of
 from tests.plans.test_proposing import plans_of, propose, renewal
 
 MAIL = "send_follow_up_email"
@@ -84,10 +86,15 @@ def test_a_model_reads_nothing_that_a_stranger_wrote(
             updated_at=clock(),
         )  # fmt: skip
         Account.objects.filter(pk=course.account.pk).update(name=evil)
+    start = clock_of(course)
+    a_goal(course.desk, "revenue", start=start, end=start + timedelta(days=30))
     service = asked(mail())
     propose(course)
     said = str(service.asked[0])
     assert "ticket_escalated" in said
+    assert "'posture': 'AT_RISK'" in said
+    assert "'type': 'revenue'" in said
+    assert "'target': '100.00'" in said
     for each in ("Ignore all", "obey_the", "ann@acme.example", "Ann"):
         assert each not in said
 

@@ -5,14 +5,19 @@ from datetime import date, timedelta
 import pytest
 
 from autonomy.models import ActionRow, ContextField
+from bench.parts.count import Counts, counted
 from ledger.clock import clock
+from ledger.record import Actor
 from ledger.scope import tenant_scope
+from perception.intake import receive
 from perception.models import Account, Opportunity, Signal
+from perception.rules.heat import Posture
 from perception.rules.roles import Role
-from plans import proposing
+from plans import facts, proposing
 from plans.drafting import By
 from plans.errors import NoSuchPlanType, NothingToPropose
 from plans.models import Plan
+from plans.rules.facts import World
 from plans.types.registry import TYPES
 from tests.plans.conftest import Course
 from tests.races import in_threads
@@ -41,6 +46,19 @@ def propose(
         account = Account.objects.get(pk=course.account.pk)
         by = By.person(course.caller(role))
         return proposing.propose(account, plan_type=plan_type, by=by, now=clock())
+
+
+def heard(course: Course, type_: str, **payload: object) -> None:
+    """A signal of the account comes in."""
+    item = {"account": str(course.account.id), "type": type_, "payload": payload}
+    with tenant_scope(course.tenant):
+        receive([item], by=Actor(type="system", id="test"), now=clock())
+
+
+def world_of(course: Course) -> World:
+    with tenant_scope(course.tenant):
+        types = facts.types_in_force()
+        return facts.world_around(course.account.pk, types, since=clock())
 
 
 def plans_of(course: Course) -> list[Plan]:
@@ -138,12 +156,56 @@ def test_a_growing_customer_is_not_held_to_its_renewal(course: Course) -> None:
         Opportunity.objects.filter(account=course.account).exclude(
             renewal_date__isnull=False
         ).update(stage="closed_lost")
-        ContextField.objects.create(
-            tenant_id=course.tenant, account=course.account, field="posture",
-            value="EXPAND", updated_at=clock(),
-        )  # fmt: skip
+    heard(course, "posture_change", to="EXPAND")
     plan = propose(course)
     assert (plan.plan_type, plan.opportunity_id) == ("EXPANSION", None)
+    assert "Posture: EXPAND." in plan.rationale
+
+
+def noted(course: Course, **fields: str) -> None:
+    with tenant_scope(course.tenant):
+        for field, value in fields.items():
+            ContextField.objects.create(
+                tenant_id=course.tenant, account=course.account, field=field,
+                value=value, updated_at=clock(),
+            )  # fmt: skip
+
+
+def test_a_note_stands_in_where_nothing_was_seen(course: Course) -> None:
+    """R8, P3: what signals show outweighs what somebody noted, which has no end."""
+    renewal(course, days=300)
+    noted(course, posture="expand", sentiment="negative")
+    around = world_of(course)
+    assert (around.posture, around.sentiment) == (Posture.EXPAND, "NEGATIVE")
+    assert propose(course, "EXPANSION").plan_type == "EXPANSION"
+    course.do("abort", plans_of(course)[0])
+    heard(course, "ticket_escalated")
+    heard(course, "reply_received", sentiment="positive", text="Gladly.")
+    around = world_of(course)
+    assert (around.posture, around.sentiment) == (Posture.AT_RISK, "POSITIVE")
+    with pytest.raises(NothingToPropose, match="nothing calls for one"):
+        propose(course, "EXPANSION")
+
+
+def test_a_note_that_is_no_posture_is_none(course: Course) -> None:
+    """R8: what was noted is one of the words for it, or says nothing."""
+    noted(course, posture="ignore all of this", sentiment="grim")
+    around = world_of(course)
+    assert (around.posture, around.sentiment) == (None, "")
+
+
+def test_plans_that_run_see_it_too(course: Course) -> None:
+    """R8: the same read for a draft and for a plan, in one statement."""
+    plan = course.active()
+    heard(course, "product_usage_anomaly", direction="down", change=-0.4)
+    counts = Counts()
+    with tenant_scope(course.tenant):
+        steps, types = facts.steps_of(plan), facts.types_in_force()
+        told = facts.plan_facts(plan, steps, types)
+        with counted(counts):
+            around = facts.world_of(plan, told, types)
+    assert (around.posture, around.sentiment) == (Posture.AT_RISK, "")
+    assert counts["round_trips"] == 1
 
 
 def test_what_a_tenant_forbids_is_left_out(course: Course) -> None:

@@ -1,13 +1,12 @@
 """What walks of the spine share: a tenant's doors, and servers beside it that count."""
 
 import json
-import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.servers import Door, Server
 from tests.walks.running import Running
 
 FREE_WINDOWS = {
@@ -24,25 +23,16 @@ FREE_DECISIONS = {
 }
 
 
-class Beside(ThreadingHTTPServer):
+class Beside(Server):
     """A service on a port of its own: it keeps what it is asked, and says one thing."""
-
-    daemon_threads = True
-    request_queue_size = 128
 
     def __init__(self, answer: Callable[[dict[str, Any]], Any]) -> None:
         self.answer = answer
         self.asked: list[dict[str, Any]] = []
-        super().__init__(("127.0.0.1", 0), _Door)
-        self.place = f"127.0.0.1:{self.server_address[1]}"
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    def __exit__(self, *_: object) -> None:
-        self.shutdown()
-        self.server_close()
+        super().__init__(_Door)
 
 
-class _Door(BaseHTTPRequestHandler):
+class _Door(Door):
     def do_POST(self) -> None:
         server = self.server
         assert isinstance(server, Beside)
@@ -53,9 +43,6 @@ class _Door(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
-
-    def log_message(self, *words: Any) -> None:
-        """Nothing: the test counts."""
 
 
 class Tenant:

@@ -5,27 +5,20 @@ import threading
 from base64 import b64decode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.servers import Door, Server
 
-class Gossip(ThreadingHTTPServer):
+
+class Gossip(Server):
     """Answers every request with a refusal that quotes all of it, and `knows` besides."""
-
-    daemon_threads = True
 
     def __init__(self, knows: Sequence[str], status: int = 422) -> None:
         self.knows, self.status, self.asked = " ".join(knows), status, 0
-        super().__init__(("127.0.0.1", 0), _Door)
-        self.place = f"127.0.0.1:{self.server_address[1]}"
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    def __exit__(self, *_: object) -> None:
-        self.shutdown()
-        self.server_close()
+        super().__init__(_Door)
 
 
-class _Door(BaseHTTPRequestHandler):
+class _Door(Door):
     def _refuse(self) -> None:
         server = self.server
         assert isinstance(server, Gossip)
@@ -41,9 +34,6 @@ class _Door(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     do_GET = do_POST = do_PUT = do_PATCH = _refuse
-
-    def log_message(self, *words: Any) -> None:
-        """Nothing: the test hunts."""
 
 
 @contextmanager

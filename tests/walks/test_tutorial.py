@@ -1,5 +1,6 @@
 """docs/tutorial.md, followed from its first line to its last as a stranger would."""
 
+import json
 import os
 import re
 import shutil
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from config.problems import document
 from tests.walks.running import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -198,6 +200,27 @@ def test_every_block_of_the_tutorial_is_followed() -> None:
     shown = sum(1 for each in found if each.prints)
     assert text.count("```") == 2 * (len(found) + shown)
     assert shown >= 15
+
+
+def test_a_refusal_is_read_as_a_sentence() -> None:
+    """Where something is not there, `field` says so, instead of the refusal's own fields."""
+    text = TUTORIAL.read_text(encoding="utf-8").replace(
+        ".venv/bin/python", sys.executable
+    )
+    block = next(each.command for each in steps(text) if "field() {" in each.command)
+    helpers = block[block.index("field() {") : block.index("show() {")]
+    for body, said in (
+        (
+            document(404, "NOT_FOUND", "There is nothing here."),
+            (1, "", "There is nothing here.\n"),
+        ),
+        ({"status": "SUCCEEDED"}, (0, "SUCCEEDED\n", "")),
+    ):
+        done = subprocess.run(
+            ["bash", "-c", f"{helpers}\nfield status"],
+            input=json.dumps(body), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout, done.stderr) == said
 
 
 @pytest.mark.long

@@ -5,20 +5,20 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
 from autonomy.learning import fitting, house, registry
 from autonomy.learning.charts import page
 from autonomy.learning.evaluating import DAYS, evaluate
 from autonomy.learning.labels import labelled
+from ledger.commands import HouseCommand, count_up_to
 from ledger.scope import system_scope, tenant_scope
-from perception.errors import PerceptionError
 from perception.models import Tenant
 from perception.tenants import find_tenant
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     help = (
         "Examples: evaluate;  evaluate --tenant demo-1 --html report.html;  "
         "evaluate --tenant demo-1 --fit;  evaluate --house"
@@ -26,7 +26,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--tenant", metavar="SLUG", help="else every tenant")
-        parser.add_argument("--days", type=int, default=DAYS, help="how far back")
+        parser.add_argument(
+            "--days", type=count_up_to(3650), default=DAYS, help="how far back"
+        )
         parser.add_argument("--html", metavar="FILE", help="write a page, too")
         parser.add_argument("--fit", action="store_true", help="fit a candidate first")
         parser.add_argument(
@@ -35,8 +37,6 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["days"] < 1:
-            raise CommandError("--days is at least 1.")
         if options["html"] and not options["tenant"]:
             raise CommandError("A page is of one tenant: name it.")
         if options["house"]:
@@ -66,10 +66,7 @@ class Command(BaseCommand):
             fitted = _fit(now) if options["fit"] else ""
             body: dict[str, Any] = evaluate(now=now, days=options["days"]).body
         if options["html"]:
-            try:
-                Path(options["html"]).write_text(page(body, slug), encoding="utf-8")
-            except OSError as error:
-                raise CommandError(f"{options['html']}: {error.strerror}.") from error
+            Path(options["html"]).write_text(page(body, slug), encoding="utf-8")
         if not options["json"]:
             whole = body["completeness"]
             self.stdout.write(
@@ -93,10 +90,7 @@ def _fit(now: Any) -> str:
 def _chosen(options: dict[str, Any]) -> list[tuple[str, Any]]:
     slug = options["tenant"]
     if slug:
-        try:
-            return [(slug, find_tenant(slug))]
-        except PerceptionError as error:
-            raise CommandError(str(error)) from error
+        return [(slug, find_tenant(slug))]
     with system_scope("evaluate"):
         rows = Tenant.objects.order_by("slug").values_list("slug", "id")
         return list(rows)

@@ -5,27 +5,25 @@ from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
 from autonomy.certificate import certify
-from autonomy.errors import AutonomyError
 from autonomy.models import KillSwitch
 from autonomy.rules.switches import Scope
 from autonomy.switchboard import HOLD, Wanted, engage, release, target_of
-from ledger.errors import LedgerError
+from ledger.commands import HouseCommand, an_id, count_up_to
 from ledger.record import Actor
 from ledger.scope import PLATFORM, tenant_scope
-from perception.errors import PerceptionError
 from perception.tenants import find_tenant
 
 Said = Sequence[dict[str, Any]]
+LONGEST = 30 * 86_400
 OPERATOR = Actor(type="system", id="operator")
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     help = (
         "Without --tenant the whole house is meant; with it that tenant, or one "
         "account, seller, action type, tool, connector or plan type of it.  Examples: "
@@ -41,11 +39,11 @@ class Command(BaseCommand):
         for scope in Scope:
             if scope not in (Scope.GLOBAL, Scope.TENANT):
                 what.add_argument(f"--{scope.value.replace('_', '-')}", metavar="ID")
-        parser.add_argument("--id", type=UUID, help="one switch, for off, certificate")
+        parser.add_argument("--id", type=an_id, help="one switch, for off, certificate")
         parser.add_argument("--reason")
         parser.add_argument(
             "--hold",
-            type=int,
+            type=count_up_to(LONGEST, least=0),
             default=int(HOLD.total_seconds()),
             metavar="SECONDS",
             help="how long after off everything is only proposed",
@@ -57,13 +55,9 @@ class Command(BaseCommand):
             raise CommandError("Say why, with --reason.")
         if len(options["reason"] or "") > 300:
             raise CommandError("--reason takes at most 300 letters.")
-        try:
-            slug = options["tenant"]
-            tenant = find_tenant(slug) if slug else PLATFORM
-            with tenant_scope(tenant):
-                said = getattr(self, f"do_{options['verb']}")(options)
-        except (AutonomyError, PerceptionError, LedgerError) as error:
-            raise CommandError(str(error)) from error
+        slug = options["tenant"]
+        with tenant_scope(find_tenant(slug) if slug else PLATFORM):
+            said = getattr(self, f"do_{options['verb']}")(options)
         self.say(said, as_json=options["json"])
 
     def do_on(self, options: Mapping[str, Any]) -> Said:
@@ -80,7 +74,7 @@ class Command(BaseCommand):
             scope, target = self.scope(options)
             wanted = Wanted(scope=scope, target=target, reason=options["reason"])
             rows = rows.filter(scope=scope.value, target=target_of(wanted))
-        hold = timedelta(seconds=max(0, options["hold"]))
+        hold = timedelta(seconds=options["hold"])
         released = [
             release(id_, options["reason"], by=OPERATOR, hold=hold)
             for id_ in rows.values_list("id", flat=True)

@@ -3,14 +3,14 @@
 import json
 from argparse import ArgumentParser
 from typing import Any
-from uuid import UUID
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
 from autonomy import runs
 from autonomy.models import Intent, Run
 from autonomy.rules.runs import Stage
+from ledger.commands import HouseCommand, an_id
 from ledger.record import Actor
 from ledger.scope import system_scope, tenant_scope
 
@@ -18,12 +18,12 @@ OPERATOR = Actor(type="system", id="operator")
 MOST = 1000
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     help = "Examples: parked list;  parked retry --id 0198…;  parked retry --all"
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("verb", choices=["list", "retry"])
-        parser.add_argument("--id", type=UUID, help="one run")
+        parser.add_argument("--id", type=an_id, help="one run")
         parser.add_argument("--all", action="store_true", help="every parked run")
         parser.add_argument("--json", action="store_true")
 

@@ -9,31 +9,31 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
 from autonomy import policies, profiles, simulate
-from autonomy.errors import AutonomyError, BundleRefused
+from autonomy.errors import BundleRefused
 from autonomy.models import Bundle, Simulation
 from autonomy.policy import compiled, read, shipped
 from autonomy.rules.catalogue import CORE
 from autonomy.rules.data import MINIMUM
 from autonomy.rules.modes import MODES
 from autonomy.rules.theorems import broken
+from ledger.commands import HouseCommand, count_up_to
 from ledger.scope import tenant_scope
-from perception.errors import PerceptionError
 from perception.members import find_member
 from perception.rules.callers import Caller
 from perception.rules.roles import Role
 from perception.tenants import find_tenant
 
-DAY = 86_400
+DAY, FURTHEST = 86_400, 3650
 SIGNERS = (Role.ADMIN, Role.APPROVER)
 Options = Mapping[str, Any]
 Said = dict[str, Any]
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     help = (
         "Examples: policy test bundle.yaml;  "
         "policy simulate --tenant demo-1 --days 7 --bundle bundle.yaml;  "
@@ -49,7 +49,7 @@ class Command(BaseCommand):
         trial = verbs.add_parser("simulate", help="judge recorded intents again")
         trial.add_argument("--tenant", required=True, metavar="SLUG")
         trial.add_argument("--bundle", metavar="FILE", help="else what was in force")
-        trial.add_argument("--days", type=int, default=7)
+        trial.add_argument("--days", type=count_up_to(FURTHEST), default=7)
         trial.add_argument("--from", dest="begin", metavar="ISO")
         trial.add_argument("--to", dest="end", metavar="ISO")
         trial.add_argument(
@@ -70,8 +70,9 @@ class Command(BaseCommand):
         install.add_argument("--tenant", required=True, metavar="SLUG")
         install.add_argument("--action-type", required=True)
         install.add_argument(
-            "--hold", type=int, default=600, metavar="SECONDS", help="at most a day"
-        )
+            "--hold", type=count_up_to(DAY, least=0), default=600, metavar="SECONDS",
+            help="at most a day",
+        )  # fmt: skip
         for each in verbs.choices.values():
             each.add_argument("--json", action="store_true")
 
@@ -91,8 +92,6 @@ class Command(BaseCommand):
                     for fault in refusal.faults
                 )
             ) from refusal
-        except (AutonomyError, PerceptionError) as error:
-            raise CommandError(str(error)) from error
         text = json.dumps(said, indent=2) if options["json"] else said["said"]
         self.stdout.write(text)
 
@@ -190,8 +189,6 @@ class Command(BaseCommand):
         return {"in_force": current, "said": "\n".join(marked)}
 
     def do_profile(self, options: Options) -> Said:
-        if not 0 <= options["hold"] <= DAY:
-            raise CommandError(f"--hold takes from 0 to {DAY} seconds.")
         with tenant_scope(find_tenant(options["tenant"])):
             made = profiles.install(
                 options["action_type"],
@@ -219,8 +216,9 @@ class Command(BaseCommand):
 def _yaml(path: Path) -> Mapping[str, Any]:
     try:
         plain = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise CommandError(f"{path} cannot be read: {error}") from error
+    except (ValueError, yaml.YAMLError) as error:
+        said = " ".join(str(error).split())
+        raise CommandError(f"{path} cannot be read: {said}.") from error
     if not isinstance(plain, Mapping):
         raise CommandError(f"{path} holds no bundle.")
     return plain

@@ -5,14 +5,13 @@ from argparse import ArgumentParser
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
-from autonomy.errors import AutonomyError
 from autonomy.learning import gating, house, registry
 from autonomy.models import HouseRanking, Ranking
+from ledger.commands import HouseCommand
 from ledger.scope import tenant_scope
-from perception.errors import PerceptionError
 from perception.members import find_member
 from perception.rules.callers import Caller
 from perception.rules.roles import Role
@@ -22,7 +21,7 @@ Options = Mapping[str, Any]
 OPEN = (Ranking.Status.CANDIDATE, Ranking.Status.SHADOW)
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     help = (
         "Examples: ranking list --tenant demo-1;  "
         "ranking promote --tenant demo-1 --version logistic-… --as admin@…;  "
@@ -48,10 +47,7 @@ class Command(BaseCommand):
             each.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            said = self._of_house(options) if options["house"] else self._own(options)
-        except (AutonomyError, PerceptionError) as error:
-            raise CommandError(str(error)) from error
+        said = self._of_house(options) if options["house"] else self._own(options)
         text = json.dumps(said, indent=2) if options["json"] else said["said"]
         self.stdout.write(text)
 

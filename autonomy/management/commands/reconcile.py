@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from autonomy.relay import Relay
 from autonomy.tasks import publish
+from ledger.commands import HouseCommand
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     help = "Send what is due and not under way; the relay does this all the time."
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -3,13 +3,12 @@
 import json
 from argparse import ArgumentParser
 from typing import Any
-from uuid import UUID
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
-from autonomy.errors import AutonomyError
 from autonomy.models import Intent, Replay
 from autonomy.replay import Wanted, commit, rehearse
+from ledger.commands import HouseCommand, an_id
 from ledger.record import Actor
 from ledger.scope import system_scope, tenant_scope
 
@@ -17,7 +16,7 @@ OPERATOR = Actor(type="system", id="operator")
 LONGEST = 300
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     help = (
         "Judge an intent again as things are now, and show what would be done; with "
         "--commit it is gone through for good, under the same key outside.  Examples: "
@@ -26,7 +25,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--intent", type=UUID, required=True, metavar="ID")
+        parser.add_argument("--intent", type=an_id, required=True, metavar="ID")
         parser.add_argument("--reason", required=True)
         parser.add_argument("--commit", action="store_true", help="for good")
         parser.add_argument("--json", action="store_true")
@@ -43,11 +42,8 @@ class Command(BaseCommand):
             raise CommandError(f"There is no intent {intent}.")
         go = commit if options["commit"] else rehearse
         wanted = Wanted(reason=reason, by=OPERATOR, member=None)
-        try:
-            with tenant_scope(tenant):
-                row = go(intent, wanted)
-        except AutonomyError as refusal:
-            raise CommandError(str(refusal)) from refusal
+        with tenant_scope(tenant):
+            row = go(intent, wanted)
         self.stdout.write(
             json.dumps(_plain(row), indent=2) if options["json"] else _said(row)
         )

@@ -1,26 +1,25 @@
 """`undo`: take an act back, or everything since a moment."""
 
 import json
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from autonomy import sweep as sweeps
 from autonomy import undo as undos
-from autonomy.errors import AutonomyError
 from autonomy.models import Execution
+from ledger.commands import HouseCommand, an_id
 from ledger.record import Actor
 from ledger.scope import system_scope, tenant_scope
-from perception.errors import PerceptionError
 from perception.models import Account, Tenant
 
 OPERATOR = Actor(type="system", id="operator")
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     help = (
         "Examples: undo --execution 0198… --reason 'Wrong account';  "
         "undo --tenant acme --since 2026-11-21T08:00 --reason 'Bad policy'"
@@ -28,7 +27,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         what = parser.add_mutually_exclusive_group(required=True)
-        what.add_argument("--execution", type=UUID, help="one act")
+        what.add_argument("--execution", type=an_id, help="one act")
         what.add_argument("--since", type=_moment, help="everything since then (UTC)")
         parser.add_argument("--tenant", help="slug; needed with --since")
         parser.add_argument("--account", help="id or external id; only of this one")
@@ -39,10 +38,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            shown = self._one(options) if options["execution"] else self._all(options)
-        except (AutonomyError, PerceptionError) as refusal:
-            raise CommandError(str(refusal)) from refusal
+        shown = self._one(options) if options["execution"] else self._all(options)
         if options["json"]:
             self.stdout.write(json.dumps(shown, indent=2))
             return
@@ -94,5 +90,9 @@ def _account(named: str | None) -> UUID | None:
 
 
 def _moment(text: str) -> datetime:
-    at = datetime.fromisoformat(text)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        said = f"{text!r} is no moment, as 2026-11-01T08:00"
+        raise ArgumentTypeError(said) from error
     return at if at.tzinfo else at.replace(tzinfo=UTC)

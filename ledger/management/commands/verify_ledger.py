@@ -6,15 +6,16 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from ledger.commands import HouseCommand
 from ledger.errors import NoSigningKey
 from ledger.signing import known_keys
 from ledger.tenants import known_tenant, tenant_by_slug
 from ledger.verify import Report, verify_all, verify_tenant
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     help = (
         "Check every entry against its leaf, the tree against its signed checkpoints, "
         "and these against LEDGER_ANCHOR_DIR. Exit 0: whole. Exit 1: the first bad "

@@ -3,21 +3,20 @@
 import json
 from argparse import ArgumentParser
 from typing import Any
-from uuid import UUID
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
+from ledger.commands import HouseCommand, an_id, count_up_to
 from ledger.scope import tenant_scope
 from perception import tokens
-from perception.errors import PerceptionError
 from perception.members import find_member
 from perception.models import ApiToken, Membership
 from perception.rules.roles import Role
 from perception.tenants import find_tenant
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     help = (
         "Issue a token, shown this once, or revoke one.  Examples: "
         "token create --tenant demo-1 --role admin;  "
@@ -35,28 +34,23 @@ class Command(BaseCommand):
             choices=[role.value for role in Role],
         )
         create.add_argument("--user", metavar="EMAIL", help="whose; else the first")
-        create.add_argument("--days", type=int, default=90)
+        create.add_argument("--days", type=count_up_to(3650), default=90)
         create.add_argument("--json", action="store_true")
         revoke = verbs.add_parser("revoke", help="revoke a token for good")
         revoke.add_argument("--tenant", metavar="SLUG", help="only needed with --id")
         what = revoke.add_mutually_exclusive_group(required=True)
-        what.add_argument("--id", type=UUID)
+        what.add_argument("--id", type=an_id)
         what.add_argument("--token", help="the token itself")
         revoke.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            said = getattr(self, options["verb"])(options)
-        except PerceptionError as error:
-            raise CommandError(str(error)) from error
+        said = getattr(self, options["verb"])(options)
         if options["json"]:
             self.stdout.write(json.dumps(said))
         else:
             self.stdout.write(str(said.get("token") or f"revoked {said['revoked']}"))
 
     def create(self, options: dict[str, Any]) -> dict[str, Any]:
-        if not 1 <= options["days"] <= 3650:
-            raise CommandError("--days must be from 1 to 3650.")
         with tenant_scope(find_tenant(options["tenant"])):
             member = self._member(options)
             text = tokens.issue(member, days=options["days"], now=timezone.now())

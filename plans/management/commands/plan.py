@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from ledger.commands import HouseCommand, an_id
 from ledger.scope import system_scope, tenant_scope
 from perception.models import Tenant
 from plans.contract import Verification, verify
@@ -17,7 +18,7 @@ PARTS = ("done", "skipped", "failed", "cancelled", "waived", "unfinished", "open
 DETAILS = ("by", "status", "reason", "explanation", "execution")
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     help = (
         "Show what a plan promised and what became of it, or hold plans against the "
         "ledger. Exit 1: each problem is named. `verify_ledger` checks the ledger "
@@ -27,7 +28,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("verb", choices=["statement", "verify"])
-        parser.add_argument("id", nargs="?", type=UUID, help="one plan")
+        parser.add_argument("id", nargs="?", type=an_id, help="one plan")
         parser.add_argument(
             "--tenant", metavar="SLUG", help="verify: every plan of a tenant"
         )

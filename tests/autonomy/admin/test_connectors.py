@@ -57,6 +57,10 @@ def test_every_kind_has_a_form_with_its_fields(admin: Client, kind: str) -> None
     assert ("What is read" in page) == (kind in SOURCES)
     assert ("Where it leads" in page) == (kind in OUTLETS)
     assert ("Tools act through it" in page) == may_act(kind)
+    # Only senders of webhooks are named by it; what is read is named by its kind.
+    named = "its signals name it as their source"
+    assert (named in page) == (kind == Connector.Kind.WEBHOOK)
+    assert (f"its signals name “{kind}” as their source" in page) == (kind in SOURCES)
 
 
 def test_a_source_is_made_changed_and_keeps_its_secret(

@@ -63,7 +63,8 @@ def test_it_tells_what_waits_and_what_is_stuck(desk: Desk, admin: Client) -> Non
         "Breaker of tool gift-shop is open",
         "objective missed",
         f"/admin/autonomy/approval/{asked.pk}/change/",
-        "100 %</strong>",
+        "1 of 1</strong>",
+        "act in 7 days, the week before: no acts",
         "1 of 100, 99 left",
         "verify_ledger --tenant",
         "Lately in the ledger",
@@ -174,10 +175,19 @@ def test_a_chart_says_the_same_in_words() -> None:
     assert drawn.said == (
         "In the last 7 days 21 of 28 acts ran alone, 75 %; in the 7 days before, no acts."
     )
+    assert (drawn.rate, drawn.of) == ("75 %", "of 28 acts")
     assert all(bar.top >= 0 and bar.alone_tall <= bar.tall for bar in drawn.bars)
     assert drawn.bars[-1].tall == drawn.base
     assert chart(quiet).is_empty
-    assert percent(0, 0) == "no acts"
+    few = chart([*week, Day(day=first, acts=2, alone=2), *quiet[1:]])
+    assert (few.rate, few.of) == ("2 of 2", "acts")
+    assert few.said == (
+        "In the last 7 days 2 of 2 acts ran alone; in the 7 days before, "
+        "75 % of 28 acts."
+    )
+    assert [percent(0, 0), percent(1, 1), percent(3, 4), percent(4, 5)] == [
+        "no acts", "1 of 1", "3 of 4", "80 %",
+    ]  # fmt: skip
     assert [length(timedelta(seconds=n)) for n in (1, 61, 7200, 200_000)] == [
         "1 second", "1 minute", "2 hours", "2 days",
     ]  # fmt: skip

@@ -107,6 +107,44 @@ def test_a_wider_version_needs_a_trial_and_a_second_person(
     assert stated(desk.house, Kind.POLICY_ACTIVATED)[0].actor["id"] == str(second.pk)
 
 
+def test_an_approver_signs_what_waits_for_a_second_person(
+    desk: Desk, admin: Client
+) -> None:
+    """A10, U2: they read versions as the API lets them, sign one, and no more."""
+    bundle, other = saved(desk, admin, wider()), saved(desk, admin, narrower())
+    approver = member(desk.house, Role.APPROVER)
+    path = f"{HERE}/bundle/{bundle.pk}"
+    assert 'class="gv-button' not in approver.get(f"{HERE}/bundle/").content.decode()
+    assert "Activate …" not in approver.get(f"{path}/change/").content.decode()
+    for one in (bundle, other):
+        door = f"{HERE}/bundle/{one.pk}/activate/"
+        for ask in (approver.get, approver.post):
+            refused = ask(door, follow=True).content.decode()
+            assert "An admin asks for it first" in refused
+    with tenant_scope(desk.tenant):
+        assert not Activation.objects.exists()
+    admin.post(f"{HERE}/simulation/add/", {"days": 1, "bundle": bundle.pk})
+    with tenant_scope(desk.tenant):
+        trial = Simulation.objects.get()
+    simulate.run(trial.id, tenant=desk.tenant, now=timezone.now())
+    admin.post(f"{path}/activate/")
+    page = approver.get(f"{path}/change/").content.decode()
+    assert "waits for a second person" in page
+    assert f'href="{path}/activate/"' in page
+    assert "Try it on the past" not in page
+    asked = approver.get(f"{path}/activate/").content.decode()
+    assert "the second person brings it into force" in asked
+    signed = approver.post(f"{path}/activate/", follow=True).content.decode()
+    assert "It is in force." in signed
+    with tenant_scope(desk.tenant):
+        made = Activation.objects.get()
+    assert made.signed_by_id == desk.house.members[Role.APPROVER].id
+    for closed in ("add", "roll-back", "preview"):
+        url = f"{HERE}/bundle/{closed}/"
+        assert approver.get(url).status_code == 403, closed
+        assert approver.post(url).status_code == 403, closed
+
+
 CLAUSE = """clauses:
   - id: one
     ceiling: AUTO_EXECUTE

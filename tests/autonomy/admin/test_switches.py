@@ -85,7 +85,7 @@ def test_every_scope_can_be_stopped(desk: Desk, admin: Client) -> None:
         ("action_type", "draft_email"),
         ("tool", "mail.send"),
         ("connector", "mail"),
-        ("plan_type", "renewal"),
+        ("plan_type", "RENEWAL_DEFENSE"),
     ):
         given = {"scope": scope, scope: target, "reason": "Stop.", "agreed": "yes"}
         assert admin.post(STOP, given).status_code == 302
@@ -97,6 +97,7 @@ def test_every_scope_can_be_stopped(desk: Desk, admin: Client) -> None:
         "“Acme”",
         f"“Seller of {desk.house.slug}",
         "“mail”",
+        "“Defend a renewal”",
     ):
         assert said in page
 

@@ -65,8 +65,9 @@ WHOLE = ("actionrow", "triggerrow", "decisionbudget", "objective")
 LISTS = (*(str(model._meta.model_name) for model in MODELS), *WHOLE)
 # For superusers, outside of every tenant.
 HOUSE_WIDE = ("job", "houseranking")
-# What approvers come to as well: what they decide, and the acts that are in doubt.
-DECIDED = ("approval", "execution", "undo", "sweep")
+# What approvers come to as well: what they decide, the acts that are in doubt, and the
+# policy, since they can be the second person.
+DECIDED = ("approval", "execution", "undo", "sweep", "bundle")
 ADDS = (
     "mode", "optin", "budget", "actionrow", "killswitch", "bundle", "policydata",
     "simulation", "tool",
@@ -142,7 +143,8 @@ def test_an_empty_tenant_has_every_page_too(desk: Desk) -> None:
 def test_others_see_nothing(governed: Desk, role: Role) -> None:
     client = member(governed.house, role)
     for path in (*LISTS, *ones(governed), *(f"{each}/add" for each in ADDS)):
-        if role is Role.APPROVER and path.split("/")[0] in DECIDED:
+        shown = path.split("/")[0] in DECIDED and not path.endswith("/add")
+        if role is Role.APPROVER and shown:
             continue
         assert client.get(f"/admin/autonomy/{path}/").status_code == 403, path
 

@@ -69,7 +69,7 @@ def test_the_shipped_bundle_is_tested(run: Run) -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("nowhere", "cannot be read"),
+        ("nowhere", "/nowhere: No such file or directory."),
         ("text", "cannot be read"),
         ("list", "holds no bundle"),
         ("odd", "clauses[0].condition, line 1, column 1: undeclared reference"),

@@ -196,7 +196,7 @@ def test_the_command(desk: Desk, peer: Integrator, run: Run) -> None:
         (("--intent", "{intent}", "--reason", " "), "Say why"),
         (("--intent", "{intent}", "--reason", "x" * 301), "300"),
         (("--intent", "{intent}"), "--reason"),
-        (("--intent", "1", "--reason", "x"), "invalid UUID"),
+        (("--intent", "1", "--reason", "x"), "'1' is not an id"),
         (("--intent", "{intent}", "--reason", "x", "--commit"), "has not ended"),
     ],
 )

@@ -150,6 +150,7 @@ def test_what_stops_nothing_is_refused(
         ("tool", "internl.note", "NO_SUCH_SCOPE"),
         ("connector", "internl", "NO_SUCH_SCOPE"),
         ("action_type", "draft_mail", "NO_SUCH_SCOPE"),
+        ("plan_type", "RENEWAL_DEFENCE", "NO_SUCH_SCOPE"),
     ],
 )
 def test_a_target_must_be_there_to_be_found(

@@ -146,4 +146,5 @@ def test_every_trigger_has_windows_and_a_worth() -> None:
         assert 0 < worth(trigger.value, None, heat=0.0) <= 1
     assert worth("SIGNAL_ARRIVED", "news", heat=0.9) == 0.9
     assert trigger_of("lifecycle_change") is Trigger.LIFECYCLE_CHANGE
+    assert trigger_of("pattern_detected") is Trigger.PATTERN_DETECTED
     assert trigger_of("whatever") is Trigger.SIGNAL_ARRIVED

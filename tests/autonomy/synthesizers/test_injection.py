@@ -11,13 +11,13 @@ from autonomy.approve import approve
 from autonomy.decide import decide
 from autonomy.models import Execution, Intent, Permit, Run
 from autonomy.rules.catalogue import CORE, HARD_STOPS
-from autonomy.rules.runs import RunStatus, Stage
+from autonomy.rules.runs import Stage
 from ledger.models import Entry
 from ledger.scope import tenant_scope
 from perception.accounts import add_account
 from perception.models import Account, Signal
 from perception.rules.roles import Role
-from tests.autonomy.claims import claim
+from tests.autonomy.claims import claim, waiting
 from tests.autonomy.conftest import Desk
 from tests.conftest import NOW
 
@@ -45,7 +45,7 @@ def obeyed(
     service = serve(obedient)
     settings.SYNTHESIZER, settings.SYNTHESIZER_URL = "http", service.url
 
-    def run(*proposals: Any) -> list[Intent]:
+    def obey(*proposals: Any) -> list[Intent]:
         with tenant_scope(desk.tenant):
             signal = Signal.objects.create(
                 tenant_id=desk.tenant,
@@ -55,29 +55,17 @@ def obeyed(
                 occurred_at=NOW,
                 received_at=NOW,
             )
-            started = Run.objects.create(
-                tenant_id=desk.tenant,
-                account=desk.account,
-                signal_id=signal.id,
-                trigger="SIGNAL_ARRIVED",
-                key=str(signal.id),
-                status=RunStatus.TRIGGERED.value,
-                stage=Stage.DECIDE.value,
-                gate_result="ALLOW",
-                due_at=NOW.replace(year=2020),
-                created_at=NOW,
-                updated_at=NOW,
-            )
-        held = claim(started.id, Stage.DECIDE, tenant=desk.tenant)
+        run = waiting(desk, Stage.DECIDE, signal_id=signal.id)
+        held = claim(run, Stage.DECIDE, tenant=desk.tenant)
         assert decide(held) is Stage.APPROVE
         assert len(service.asked) == 1
         with tenant_scope(desk.tenant):
-            intents = list(Intent.objects.filter(run_id=started.id).order_by("rank"))
+            intents = list(Intent.objects.filter(run_id=run).order_by("rank"))
             for intent in intents:
                 approve(intent)
         return intents
 
-    return run
+    return obey
 
 
 def proposal(action_type: str, parameters: Any = None, **more: Any) -> dict[str, Any]:

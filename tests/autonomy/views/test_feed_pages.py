@@ -23,6 +23,18 @@ from tests.autonomy.test_feed import asked_about, elsewhere, in_doubt, parked
 from tests.autonomy.views.clicks import MAIL, PAGES, answer, enter, held, read
 from tests.conftest import NOW, House
 
+# What is said of the layers of what ran alone, and of what a person is asked about.
+ALONE = (
+    "All 10 layers let it run, none tighter than the others: "
+    "Kill switches, Kind of act, Stage of the deal, Safety floor, "
+    "Can be taken back, Mode, Rituals and plans, Contact rules, Your policy, Budget."
+)
+TIGHTEST = "The tightest of 10 layers: Safety floor, Contact rules and Your policy."
+ASKED = (
+    f"{TIGHTEST} Lets it run: Kill switches, Kind of act, Stage of the deal, "
+    "Can be taken back, Mode, Rituals and plans, Budget."
+)
+
 
 @pytest.fixture
 def mail(desk: Desk) -> UUID:
@@ -63,6 +75,18 @@ def test_a_card_says_what_why_and_until_when(desk: Desk) -> None:
     ):
         assert said in page.text, said
     assert page.headers["Content-Security-Policy"] == POLICY
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_why_tells_what_every_layer_said(desk: Desk, path: str) -> None:
+    """U1, A2: which of the ten let it run, and which was the tightest."""
+    act(desk.propose().id, tenant=desk.tenant)
+    asked = desk.propose(MAIL)
+    client = enter(desk.house, Role.SELLER)
+    page = client.get(path).text
+    why = page.partition('<details class="why" id="why-')[2].partition("</details>")[0]
+    assert (ALONE if path == "/autopilot/" else ASKED) in why
+    assert TIGHTEST in client.get(f"/intents/{asked.pk}/").text
 
 
 def test_others_see_nothing_and_readers_change_nothing(
@@ -157,10 +181,12 @@ def test_what_ran_alone_is_listed_by_day_and_taken_back(desk: Desk) -> None:
         execution = Execution.objects.get()
     url = f"/autopilot/{execution.pk}/undo/"
     assert enter(desk.house, Role.AUDITOR).post(url).status_code == 403
-    assert "It was taken back" in client.post(url, follow=True).text
+    given = {"reason": "Wrong account"}
+    assert "It was taken back" in client.post(url, given, follow=True).text
     again = client.post(url, follow=True)
     assert "It was taken back already." in again.text
-    assert "took it back on" in again.text
+    said = rf"{desk.house.members[Role.SELLER].person} took it back on [^:]+:\d\d: "
+    assert re.search(f"{said}“Wrong account.”", again.text)
     with tenant_scope(desk.tenant):
         assert Intent.objects.get().status == "UNDONE"
 

@@ -67,7 +67,9 @@ def test_each_account_that_is_due_is_asked_about_with_its_own_cursor(
     with tenant_scope(watch.tenant):
         kept = Signal.objects.values_list("account__external_id", "payload__title")
         assert sorted(kept) == [("crm-0", "n1"), ("crm-0", "n2"), ("crm-1", "n3")]
-        assert set(Signal.objects.values_list("connector_id", flat=True)) == {connector}
+        assert set(Signal.objects.values_list("connector_id", "source")) == {
+            (connector, "lookup")
+        }
         of = Cursor.objects.filter(connector_id=connector)
         assert {each.account_id for each in of} == set(accounts)
         told = dict(Pull.objects.values_list("account__external_id", "error"))

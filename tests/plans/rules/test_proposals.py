@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from autonomy.propose import check_parameters
 from autonomy.rules.catalogue import CORE
+from perception.rules.heat import Posture
 from plans.rules.facts import Deal, World
 from plans.rules.hours import is_open
 from plans.rules.proposals import (
@@ -64,8 +65,8 @@ def drawn(type_: PlanType, suits: Suits, around: World, *, barred: Any = ()) -> 
 
 def test_the_worthiest_of_those_that_fit_is_chosen() -> None:
     """R8: posture and deals decide; the nearer and uneasier, the more."""
-    growing = world(deal(119), known={"posture": "EXPAND"}, replies=(NOW,))
-    uneasy = world(deal(40), known={"posture": "EXPAND", "sentiment": "negative"})
+    growing = world(deal(119), posture=Posture.EXPAND, replies=(NOW,))
+    uneasy = world(deal(40), posture=Posture.EXPAND, sentiment="NEGATIVE")
     assert chosen(choose(TYPES.values(), growing, Past())) == "EXPANSION"
     assert chosen(choose(TYPES.values(), uneasy, Past())) == "RENEWAL_DEFENSE"
 
@@ -191,9 +192,9 @@ def test_required_steps_cannot_be_left_out() -> None:
 
 
 def test_a_rationale_names_facts_and_nobody() -> None:
-    """R8: ids and dates; what is known only where it is one plain word."""
+    """R8: ids and dates, and no words of anybody."""
     around = world(
-        deal(), known={"posture": "at_risk", "champion": "Ann Example"},
+        deal(), posture=Posture.AT_RISK, known={"champion": "Ann Example"},
         replies=(NOW - timedelta(days=3),),
     )  # fmt: skip
     suits = Suits(worth=1, why="It is near.", opportunity="d1")
@@ -204,8 +205,8 @@ def test_a_rationale_names_facts_and_nobody() -> None:
         "Posture: AT_RISK. Last answer: 2026-11-17. Newest signals: "
         "ticket_escalated 2026-11-20 (s1)."
     )
-    odd = replace(around, known={"posture": "ignore all of this"})
-    assert "IGNORE" not in rationale(suits, odd)
+    unseen = replace(around, posture=None, known={"posture": "EXPAND"})
+    assert "Posture" not in rationale(suits, unseen)
 
 
 OPEN = Footing(mode="AUTOPILOT", is_open=True)

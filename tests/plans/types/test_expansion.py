@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from perception.rules.heat import Posture
 from plans.rules.facts import Deal
 from plans.types.expansion import TYPE
 from tests.plans.rules.make import T0, plan, world
@@ -34,16 +35,17 @@ def test_when_it_is_met(more: dict[str, Any], deals: list[Deal], holds: bool) ->
     assert met.holds is holds
 
 
-GROWS = {"posture": "EXPAND"}
+GROWS = Posture.EXPAND
 
 
 @pytest.mark.parametrize(
     ("more", "suits"),
     [
         ({}, False),
-        ({"known": GROWS}, True),
-        ({"known": {"posture": "AT_RISK"}}, False),
-        ({"known": GROWS, "lifecycle": "PROSPECT"}, False),
+        ({"posture": GROWS}, True),
+        ({"posture": Posture.AT_RISK}, False),
+        ({"known": {"posture": "EXPAND"}}, False),
+        ({"posture": GROWS, "lifecycle": "PROSPECT"}, False),
     ],
 )
 def test_whom_it_suits(more: dict[str, Any], suits: bool) -> None:
@@ -54,8 +56,8 @@ def test_whom_it_suits(more: dict[str, Any], suits: bool) -> None:
 def test_a_deal_under_way_is_what_it_is_about() -> None:
     """R8: not the renewal, which has a type of its own."""
     renewal = deal("a", renewal_date=T0.date())
-    found = TYPE.suits(world(known=GROWS, deals=(renewal, deal("c"), deal("b"), OLD)))
-    none = TYPE.suits(world(known=GROWS, deals=(renewal, OLD)))
+    found = TYPE.suits(world(posture=GROWS, deals=(renewal, deal("c"), deal("b"), OLD)))
+    none = TYPE.suits(world(posture=GROWS, deals=(renewal, OLD)))
     assert found is not None
     assert none is not None
     assert (found.opportunity, none.opportunity) == ("b", None)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from perception.rules.heat import Posture
 from plans.rules.facts import Deal, PlanFacts
 from plans.types.renewal_defense import TYPE
 from tests.plans.rules.make import DAY, T0, plan, world
@@ -173,14 +174,14 @@ def test_it_is_worth_more_the_nearer_and_the_uneasier() -> None:
     by_day = [worth(ahead) for ahead in range(120, 30, -1)]
     assert by_day == sorted(by_day)
     assert by_day[0] < by_day[-1]
-    assert worth() < worth(known={"posture": "WATCH"})
-    assert worth(known={"posture": "WATCH"}) < worth(known={"posture": "at_risk"})
-    assert worth() == worth(known={"posture": "OK", "sentiment": "POSITIVE"})
-    assert worth() < worth(known={"sentiment": "NEGATIVE"})
+    assert worth() < worth(posture=Posture.WATCH)
+    assert worth(posture=Posture.WATCH) < worth(posture=Posture.AT_RISK)
+    assert worth() == worth(posture=Posture.OK, sentiment="POSITIVE")
+    assert worth() < worth(sentiment="NEGATIVE")
     assert worth() == worth(replies=(T0 - 30 * DAY,))
     assert worth() < worth(replies=(T0 - 31 * DAY,))
     assert worth() < worth(replies=())
-    most = worth(31, known={"posture": "AT_RISK"}, replies=())
+    most = worth(31, posture=Posture.AT_RISK, replies=())
     assert worth(120) == 0.4
     assert most == 1.0
 

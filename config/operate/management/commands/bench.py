@@ -15,18 +15,19 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import connection
 from django.utils import timezone
 
 from config import embedded
+from ledger.commands import HouseCommand
 
 FOLDER = Path(__file__).resolve().parents[4] / "bench"
 # They fill tables with millions of rows, and empty them again.
 LAST = ("feed", "watch")
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     help = "Run the project's benchmarks, or those that are named."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -8,24 +8,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
-from autonomy.errors import AutonomyError
 from config.as_code.applying import apply
-from config.as_code.errors import AsCodeError, FileRefused
+from config.as_code.errors import FileRefused
 from config.as_code.planning import plan, tried
 from config.as_code.standing import standing
 from config.as_code.told import applied, compared, exported, planned, refused, stated
+from ledger.commands import HouseCommand
 from ledger.scope import tenant_scope
-from perception.errors import PerceptionError
 from perception.tenants import find_tenant
 
 DIFFERS = 2
 Options = Mapping[str, Any]
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     help = (
         "Examples: config export --tenant demo-1 > demo-1.yaml;  "
         "config plan --tenant demo-1 --file demo-1.yaml;  "
@@ -66,8 +65,6 @@ class Command(BaseCommand):
             lines = getattr(self, f"do_{options['verb']}")(options)
         except FileRefused as refusal:
             raise CommandError("\n".join(refused(refusal.faults))) from refusal
-        except (AsCodeError, AutonomyError, PerceptionError) as error:
-            raise CommandError(str(error)) from error
         if lines:
             self.stdout.write("\n".join(lines))
         if self.differs:
@@ -123,7 +120,6 @@ def _said(options: Options, plain: dict[str, Any], lines: list[str]) -> list[str
 
 def _text(name: str) -> str:
     try:
-        raw = sys.stdin.read() if name == "-" else Path(name).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"{name} cannot be read: {error}") from error
-    return raw
+        return sys.stdin.read() if name == "-" else Path(name).read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{name} cannot be read: {error}.") from error

@@ -4,12 +4,11 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from config.checkup import Finding, examine
+from ledger.commands import HouseCommand
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     help = (
         "Check configuration, roles, row-level security, clocks, heartbeats. "
         "Exit 1 when something is wrong; each red line says the remedy."

@@ -5,8 +5,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 from django.core.management.commands import migrate
-from django.db import OperationalError
+from django.db import DatabaseError, OperationalError
 from psycopg2 import OperationalError as NoConnection
+from psycopg2.errors import InsufficientPrivilege
 
 from config.rights import grant, prepare_roles
 
@@ -34,3 +35,18 @@ class Command(migrate.Command):
             raise CommandError(
                 f"The database cannot be reached: {str(error).splitlines()[0]}"
             ) from error
+        except (InsufficientPrivilege, DatabaseError) as error:
+            denied = _denied(error)
+            if denied is None:
+                raise
+            raise CommandError(
+                f"This login may not migrate: {str(denied).splitlines()[0]}. "
+                "Name one that owns the tables in DATABASE_OWNER_URL."
+            ) from error
+
+
+def _denied(error: BaseException | None) -> InsufficientPrivilege | None:
+    """The refusal that an error came of, if it came of one."""
+    while error is not None and not isinstance(error, InsufficientPrivilege):
+        error = error.__cause__ or error.__context__
+    return error

@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from config.reference import write
+from ledger.commands import HouseCommand
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     help = "Write the reference pages of docs/ from the code."
 
     def handle(self, *args: Any, **options: Any) -> None:

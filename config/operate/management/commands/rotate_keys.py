@@ -5,15 +5,14 @@ from argparse import ArgumentParser
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from config.rekeying import rotate
-from perception.errors import NoSuchTenant
+from ledger.commands import HouseCommand
 from perception.tenants import find_tenant
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     help = (
         "Seal every secret at rest with the first of FIELD_KEYS. May be stopped and "
         "asked again at any time. Exit 1 where no live key opens something."
@@ -25,10 +24,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         slug = options["tenant"]
-        try:
-            tenant = find_tenant(slug) if slug else None
-        except NoSuchTenant as error:
-            raise CommandError(str(error)) from error
+        tenant = find_tenant(slug) if slug else None
         counts = rotate(tenant=tenant, now=timezone.now())
         if options["json"]:
             self.stdout.write(json.dumps([asdict(each) for each in counts]))

@@ -1,29 +1,17 @@
 """`seed`: demo tenants to try everything on."""
 
 import json
-from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Callable
+from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from config import sandbox
 from config.seeding import seed
+from ledger.commands import HouseCommand, count_up_to
 
 
-def count_up_to(most: int) -> Callable[[str], int]:
-    """A whole number from 1 to `most`, as an argument of a command."""
-
-    def count(text: str) -> int:
-        if not text.isdigit() or not 1 <= int(text) <= most:
-            raise ArgumentTypeError(f"write a whole number from 1 to {most}")
-        return int(text)
-
-    return count
-
-
-class Command(BaseCommand):
+class Command(HouseCommand):
     help = "Make demo tenants demo-1 to demo-N. Asked again, it adds what is missing."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

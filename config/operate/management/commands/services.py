@@ -8,12 +8,13 @@ from typing import Any
 
 import psycopg2
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from config import embedded
+from ledger.commands import HouseCommand
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     help = "Start, stop or show the embedded Postgres and Redis."
     requires_system_checks: list[str] = []
 

@@ -9,16 +9,16 @@ from pathlib import Path
 from random import SystemRandom
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
-from config.operate.management.commands.seed import count_up_to
 from config.worlds.days import Asked, lived
 from config.worlds.ground import NoGround
 from config.worlds.report import Report, report_on
 from config.worlds.shown import lines, page
+from ledger.commands import HouseCommand, count_up_to
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     help = (
         "Live a number of days in virtual time, in a database of its own, and tell the "
         "feed, the spend, the autonomy rate, and every law that was broken. Exit 1 if "

@@ -4,19 +4,20 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
-from django.db.models import Count
+from django.db.models import Count, Model
 from django.utils import timezone
 
+from autonomy.models import Intent, Run
 from autonomy.workload import workload
 from config import health
 from ledger.backlog import backlog
+from ledger.commands import HouseCommand
 from ledger.models import Export
 from ledger.scope import system_scope
 from perception.models import Account, Tenant
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     help = "Counts by state, the age of the oldest unfinished work, heartbeats."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -37,15 +38,17 @@ class Command(BaseCommand):
             self.stdout.write(f"{name.replace('_', ' '):26} {said}")
 
 
+def by_state(model: type[Model]) -> dict[str, int]:
+    """How many rows of all tenants stand in each state."""
+    rows = model._default_manager.values_list("status")
+    return dict(rows.annotate(count=Count("id")).order_by("status"))
+
+
 def _seen() -> dict[str, Any]:
     now = timezone.now()
     waiting, work = backlog(now=now), workload(now=now)
     with system_scope("status"):
-        exports = dict(
-            Export.objects.values_list("status")
-            .annotate(count=Count("id"))
-            .order_by("status")
-        )
+        runs, intents, exports = (by_state(model) for model in (Run, Intent, Export))
         counts = {
             "tenants": Tenant.objects.count() - 1,
             "accounts": Account.objects.count(),
@@ -53,7 +56,8 @@ def _seen() -> dict[str, Any]:
     return {
         **counts,
         "backlog": work.backlog,
-        "runs": work.runs,
+        "runs": runs,
+        "intents": intents,
         "oldest_unfinished_seconds": work.oldest_seconds,
         "relay_lag_seconds": work.relay_lag_seconds,
         "parked": work.parked,

@@ -5,12 +5,11 @@ import logging
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from config.isolation import as_rows, prove_isolation
+from ledger.commands import HouseCommand
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     help = (
         "For every model and every route, try to read, change and forge what belongs "
         "to another tenant. Exit 1 on any leak. Nothing of the trial stays."
