@@ -109,7 +109,9 @@ ATTACKS = [
         "ALTER TABLE ledger_leaf DROP CONSTRAINT leaf_entry; "
         "UPDATE ledger_leaf a SET number = b.number, hash = b.hash FROM ledger_leaf b "
         "WHERE a.tenant_id = %(tenant)s AND b.tenant_id = %(tenant)s "
-        "AND ((a.sequence = 300 AND b.sequence = 301) OR (a.sequence = 301 AND b.sequence = 300))",
+        "AND ((a.sequence = 300 AND b.sequence = 301) OR (a.sequence = 301 AND b.sequence = 300)); "
+        # Put back, as a page of the ledger comes from its index.
+        "ALTER TABLE ledger_leaf ADD CONSTRAINT leaf_entry UNIQUE (tenant_id, number)",
         CHANGE,
         VICTIM,
     ),
