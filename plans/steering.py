@@ -85,7 +85,19 @@ def start(plan: Plan, *, by: Actor, reason: str, why: str = "") -> Plan:
     """Make a held plan ACTIVE, if the gate and the one place of its type allow it."""
     known = facts.know(plan, facts.steps_of(plan))
     at = clock()
-    if found := _against(plan, known):
+    active = Plan.objects.filter(
+        tenant_id=current_tenant(),
+        account_id=plan.account_id,
+        plan_type=plan.plan_type,
+        status=Status.ACTIVE.value,
+    ).exclude(pk=plan.pk)
+    found = starting(
+        known.facts,
+        known.type_,
+        known.world,
+        active=[str(each) for each in active.values_list("id", flat=True)],
+    )
+    if found:
         _refuse(plan, Status.ACTIVE, found, by)
     try:
         with transaction.atomic():
@@ -210,7 +222,7 @@ def _approve(
     plan: Plan, by: Actor, *, approved_by: UUID | None, source: str, why: str = ""
 ) -> Plan:
     known = facts.know(plan, facts.steps_of(plan))
-    found = _against(plan, known)
+    found = starting(known.facts, known.type_, known.world, active=())
     if found or known.type_ is None:
         _refuse(plan, Status.APPROVED, found, by)
     agreed = contract.agree(known)
@@ -236,18 +248,6 @@ def _approve(
     )
     record_all([fact], now=at)
     return plan
-
-
-def _against(plan: Plan, known: facts.Known) -> list[Violation]:
-    """What the gate has against its being agreed on, started or resumed, all at once."""
-    active = Plan.objects.filter(
-        tenant_id=current_tenant(),
-        account_id=plan.account_id,
-        plan_type=plan.plan_type,
-        status=Status.ACTIVE.value,
-    ).exclude(pk=plan.pk)
-    ids = [str(each) for each in active.values_list("id", flat=True)]
-    return starting(known.facts, known.type_, known.world, active=ids)
 
 
 def _take_over(plan: Plan, by: Actor, *, why: str = "") -> None:

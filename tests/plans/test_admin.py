@@ -51,8 +51,8 @@ def test_an_approver_moves_it_and_says_why(course: Course) -> None:
 
 def test_what_the_gate_refuses_is_said_and_stated(course: Course) -> None:
     """R5: nothing moves, and the refusal stays in the ledger."""
-    first, plan = course.approved(), course.approved()
-    course.do("activate", first)
+    course.active()
+    plan = course.approved()
     answer = browser(course, Role.APPROVER).post(
         page_of(plan, "activate"), {}, follow=True
     )

@@ -68,8 +68,7 @@ def test_whoever_proposed_it_cannot_approve_it(course: Course) -> None:
 
 def test_a_second_active_plan_of_a_type_is_refused_and_stated(course: Course) -> None:
     """R5: one per account and type; PAUSED frees the place."""
-    first, second = course.approved(), course.approved()
-    course.do("activate", first)
+    first, second = course.active(), course.approved()
     with pytest.raises(PlanRefused) as refusal:
         course.do("activate", second)
     assert refusal.value.code == "CONFLICT_ACTIVE_PLAN"
