@@ -25,6 +25,7 @@ from autonomy.rules.snapshots import is_external
 from autonomy.subjects import subjects_of
 from ledger import spans
 from ledger.record import Actor, Fact, Secret, record
+from ledger.rules.ids import id_in
 from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant
 from perception.models import Account, Contact, Opportunity, Signal
@@ -170,7 +171,7 @@ def cites_outside(evidence: Sequence[str], account: Account) -> bool:
     """
     if not evidence:
         return False
-    ids = {_id(each) for each in evidence}
+    ids = {id_in(each) for each in evidence}
     rows = Signal.objects.filter(
         tenant_id=current_tenant(),
         account=account,
@@ -180,13 +181,6 @@ def cites_outside(evidence: Sequence[str], account: Account) -> bool:
     return len(found) < len(ids) or any(
         is_external(payload, is_known=is_known) for payload, is_known in found
     )
-
-
-def _id(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 def proposed(intent: Intent, by: Actor) -> Fact:

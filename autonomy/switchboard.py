@@ -26,6 +26,7 @@ from autonomy.rules.switches import STOPPED, WHOLE, Act, Scope, covering
 from autonomy.waking import wake
 from ledger.clock import clock
 from ledger.record import SYSTEM, Actor, Fact, record
+from ledger.rules.ids import id_in
 from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant, system_role, system_scope, tenant_scope
 from perception.models import Account, Connector, Membership
@@ -222,7 +223,7 @@ def target_of(wanted: Wanted) -> str:
         return ""
     if not target:
         raise NeedsTarget(f"Name the {scope.value.replace('_', ' ')} to stop.")
-    if scope is Scope.CONNECTOR and _id(target) is not None:
+    if scope is Scope.CONNECTOR and id_in(target) is not None:
         return _way(_row(Connector, "connector", target))
     return _row(*ROWS[scope], target) if scope in ROWS else _named(scope, target)
 
@@ -242,7 +243,7 @@ def _named(scope: Scope, target: str) -> str:
 
 
 def _row(model: Any, noun: str, target: str) -> str:
-    id_ = _id(target)
+    id_ = id_in(target)
     if id_ is None:
         raise NoSuchScope(f"{target!r} is not the id of an {noun}.")
     if not model.objects.filter(tenant_id=current_tenant(), pk=id_).exists():
@@ -256,13 +257,6 @@ def _way(id_: str) -> str:
     if not row.acts_as:
         raise NoSuchScope(f"No tool acts through the connector {id_}.")
     return str(row.acts_as)
-
-
-def _id(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 def _keys() -> set[str]:

@@ -31,6 +31,7 @@ from autonomy.views.artefact import Artefact, artefact
 from autonomy.views.parts import PUT_BACK, Act, Said, Why, read_layers, why_of
 from autonomy.views.questions import back
 from ledger.clock import clock
+from ledger.rules.ids import id_in
 from ledger.scope import current_tenant
 from perception.accounts import visible_to
 from perception.members import person_acting
@@ -67,7 +68,7 @@ class Asked:
             account=given.get("account", "").strip()[:200],
             type=given.get("type", "")[:64],
             day=day.isoformat() if day else "",
-            after=str(id_) if (id_ := _id(given.get("after", ""))) else "",
+            after=str(id_) if (id_ := id_in(given.get("after", ""))) else "",
         )
 
     def url(self, **other: Any) -> str:
@@ -159,7 +160,7 @@ def context_of(request: HttpRequest, caller: Caller) -> dict[str, Any]:
 
 def _chosen(rows: QuerySet[Execution], asked: Asked) -> QuerySet[Execution]:
     if asked.account:
-        one = _id(asked.account)
+        one = id_in(asked.account)
         by = {"account_id": one} if one else {"account__name__icontains": asked.account}
         rows = rows.filter(**by)
     if asked.type:
@@ -252,12 +253,5 @@ def _midnight(day: date) -> datetime:
 def _day(text: str) -> date | None:
     try:
         return date.fromisoformat(text)
-    except ValueError:
-        return None
-
-
-def _id(text: str) -> UUID | None:
-    try:
-        return UUID(text)
     except ValueError:
         return None

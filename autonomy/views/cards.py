@@ -18,6 +18,7 @@ from autonomy.views import offers, words
 from autonomy.views.artefact import Artefact, artefact, unsaid
 from autonomy.views.offers import Answers
 from autonomy.views.parts import Act, Said, Why, read_layers, why_of
+from ledger.rules.ids import id_in
 from ledger.scope import current_tenant
 from perception.models import Contact, Membership, Signal
 from perception.rules.callers import Caller
@@ -259,7 +260,7 @@ def _sources(intent: Intent, known: Known) -> list[Source]:
         what = known.signals.get(str(each))
         if what is not None:
             found.append(what)
-        elif _uuid(each) is None:
+        elif id_in(each) is None:
             found.append(Source(what=str(each)[:120]))
     return found
 
@@ -277,7 +278,7 @@ def _verdict(row: Any) -> Verdict | None:
 
 
 def _signals(listed: Iterable[Sequence[Any]]) -> dict[str, Source]:
-    ids = {id_ for evidence in listed for each in evidence if (id_ := _uuid(each))}
+    ids = {id_ for evidence in listed for each in evidence if (id_ := id_in(each))}
     rows = Signal.objects.filter(tenant_id=current_tenant(), pk__in=ids)
     names_ = [f"payload__{each}" for each in NAMES]
     found = rows.values_list("id", "type", "occurred_at", *names_)
@@ -313,10 +314,3 @@ def names(ids: Iterable[UUID | None]) -> dict[UUID, str]:
     """Members by name."""
     rows = Membership.objects.filter(pk__in={id_ for id_ in ids if id_})
     return {each.id: str(each.person) for each in rows.select_related("person")}
-
-
-def _uuid(text: Any) -> UUID | None:
-    try:
-        return UUID(str(text))
-    except ValueError:
-        return None

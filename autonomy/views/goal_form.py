@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 from django import forms
 from django.utils import timezone
 
 from autonomy.models import Goal
 from autonomy.views.parts import spaced
+from ledger.rules.ids import id_in
 from perception.accounts import visible_to
 from perception.models import Membership
 from perception.rules.callers import Caller
@@ -56,7 +56,9 @@ class GoalForm(forms.Form):
         if start is not None and end is not None and end <= start:
             self.add_error("end", "It must come after the start.")
         noun, _, id_ = given.get("whose", "").partition(":")
-        if noun not in ("all", "member", "account") or (noun != "all" and not _id(id_)):
+        if noun not in ("all", "member", "account") or (
+            noun != "all" and not id_in(id_)
+        ):
             self.add_error("whose", "Choose for whom it is.")
         return given
 
@@ -66,8 +68,8 @@ class GoalForm(forms.Form):
         noun, _, id_ = said["whose"].partition(":")
         return {
             **{name: said[name] for name in ("type", "target", "start", "end")},
-            "account": _id(id_) if noun == "account" else None,
-            "seller": _id(id_) if noun == "member" else None,
+            "account": id_in(id_) if noun == "account" else None,
+            "seller": id_in(id_) if noun == "member" else None,
         }
 
 
@@ -114,10 +116,3 @@ def choices(caller: Caller) -> Whose:
         key=lambda pair: pair[1].casefold(),
     )
     return Whose(people=[("all", "Everybody together"), me, *people], accounts=accounts)
-
-
-def _id(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

@@ -23,6 +23,7 @@ from autonomy.undo import standing_of
 from ledger.api import entries, entries_about
 from ledger.clock import clock
 from ledger.models import Entry
+from ledger.rules.ids import id_in
 from ledger.scope import current_tenant
 from perception.accounts import visible_to
 from perception.models import Account, Membership, Signal, Tenant
@@ -172,16 +173,9 @@ def _signals(
     account: UUID, run: Run | None, evidence: Sequence[Any]
 ) -> dict[UUID, Signal]:
     """What started it, and what it cites."""
-    ids = {_id(each) for each in evidence[:CITED]} | {run.signal_id if run else None}
+    ids = {id_in(each) for each in evidence[:CITED]} | {run.signal_id if run else None}
     rows = _here(Signal, account_id=account, pk__in=[each for each in ids if each])
     return {each.id: each for each in rows}
-
-
-def _id(text: Any) -> UUID | None:
-    try:
-        return UUID(str(text))
-    except ValueError:
-        return None
 
 
 def _siblings(run: Run | None) -> list[Intent]:
