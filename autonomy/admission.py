@@ -26,15 +26,12 @@ SATURATED = 10
 # So much due at once is a crowd.
 CROWD = 500
 
-_PACE = """
-SELECT autonomy_pace(a.tenant_id, a.id, %s)::text, a.closed_at IS NOT NULL
-FROM perception_account a WHERE a.tenant_id = %s AND a.id = %s
-"""
 _FIRED = """
 UPDATE autonomy_accountpace SET fired_at = %s, recent = %s::jsonb
 WHERE tenant_id = %s AND account_id = %s AND trigger = %s
 """
-_GATE = """
+# What both look at, as the gate goes on in the transaction of the trigger.
+_READ = """
 SELECT autonomy_gate(a.tenant_id, a.id, %s, %s, %s)::text, a.closed_at IS NOT NULL
 FROM perception_account a WHERE a.tenant_id = %s AND a.id = %s
 """
@@ -43,7 +40,7 @@ _ALLOWED = "SELECT autonomy_admit(%s, %s, %s, %s, %s, %s, %s)"
 
 def trigger(held: Held) -> Stage | None:
     """Whether the run's trigger fires; stated either way."""
-    row = _read(_PACE, held, held.trigger)
+    row = held.paced = _read(held)
     windows = _windows(held.trigger, row["windows"])
     at = datetime.fromisoformat(row["at"])
     recent = within_hour([datetime.fromisoformat(at) for at in row["recent"]], now=at)
@@ -77,7 +74,7 @@ def trigger(held: Held) -> Stage | None:
 
 def gate(held: Held) -> Stage | None:
     """The cost gate's verdict, and what follows: a decision, a pause, or an end."""
-    row = _read(_GATE, held, held.trigger, held.id, CROWD)
+    row, held.paced = held.paced or _read(held), None
     at = datetime.fromisoformat(row["at"])
     verdict = judge_cost(_facts(held, row), now=at)
     if verdict.result is GateResult.ALLOW and not _admitted(held, row, at):
@@ -160,8 +157,9 @@ def _windows(trigger_: str, row: dict[str, Any] | None) -> Windows:
     return Windows(**row) if row else SHIPPED[Trigger(trigger_)]
 
 
-def _read(statement: str, held: Held, *asked: Any) -> dict[str, Any]:
-    found = Writes().ask(statement, [*asked, held.tenant, held.account])
+def _read(held: Held) -> dict[str, Any]:
+    asked = [held.trigger, held.id, CROWD, held.tenant, held.account]
+    found = Writes().ask(_READ, asked)
     return {**orjson.loads(found[0][0]), "closed": found[0][1]}
 
 

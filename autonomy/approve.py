@@ -1,14 +1,15 @@
 """The verdict on an intent, and what follows of it at once: a permit, a person, an end."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from autonomy import asking, budget, facts, permits, replaying
+from autonomy import asking, budget, facts, permits, replaying, switchboard
 from autonomy.facts import Answer, Question
-from autonomy.models import Intent, Verdict
+from autonomy.models import Intent, Permit, Verdict
 from autonomy.policies import policy_of
 from autonomy.rows import Writes
 from autonomy.rules import verdict as verdicts
@@ -26,6 +27,10 @@ from ledger.scope import current_tenant
 ROUNDS = 3
 
 
+# Spends a permit at once, and says what is to be written after it; None: not now.
+AtOnce = Callable[[Permit, Answer, list[Fact]], Writes | None]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Judged:
     """A verdict, and the read it rests on."""
@@ -34,14 +39,20 @@ class Judged:
     answer: Answer
 
 
-def approve(intent: Intent, *, is_first: bool = True) -> Judged:
-    """Judge an intent and let follow what must, all in the transaction at hand."""
+def approve(
+    intent: Intent, *, is_first: bool = True, act: AtOnce | None = None
+) -> Judged:
+    """Judge an intent and let follow what must, all in the transaction at hand; its act
+    too, where `act` can do it now.
+    """
     question = question_about(intent)
+    if act is not None:
+        switchboard.hold().ride()
     judged = look(question)
     for _ in range(ROUNDS):
         if judged.verdict.decision is not Decision.AUTO_EXECUTE:
             break
-        if _let_run(intent, judged, is_first=is_first):
+        if _let_run(intent, judged, is_first=is_first, act=act):
             return _told(intent, judged)
         # Somebody was faster: what they left is what counts now.
         judged = look(question)
@@ -64,7 +75,9 @@ def _told(intent: Intent, judged: Judged) -> Judged:
     return judged
 
 
-def _let_run(intent: Intent, judged: Judged, *, is_first: bool) -> bool:
+def _let_run(
+    intent: Intent, judged: Judged, *, is_first: bool, act: AtOnce | None
+) -> bool:
     """A permit and its budget, or nothing of both: False where a budget is empty.
 
     All of it is written in the same breath before the budget is taken, as others wait
@@ -78,8 +91,11 @@ def _let_run(intent: Intent, judged: Judged, *, is_first: bool) -> bool:
         consumed(intent, answer, receipt),
         permits.minted(permit),
     ]
-    writes = Writes().insert(row, permit).state(stated, now=answer.at)
-    _move(intent, Intent.Status.APPROVED, answer, writes)
+    intent.status = Intent.Status.APPROVED
+    done = act(permit, answer, stated) if act else None
+    writes = Writes().insert(row, permit)
+    writes.take(done or Writes().state(stated, now=answer.at))
+    _move(intent, intent.status, answer, writes)
     return budget.consume(
         answer.facts.budgets,
         intent=intent.id,

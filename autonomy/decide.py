@@ -71,25 +71,34 @@ class Begun:
     writes: Writes | None = None
 
 
+def is_ruled() -> bool:
+    """Whether the rules of the house are asked: in this process, and at once."""
+    return choose().name == RULES
+
+
 def decide(held: Held) -> Stage | None:
     """Ask between two transactions: recorded before it is asked, kept once it is
-    answered. What nobody answers, or who held it lost, is left as it is.
+    answered; rules in the one at hand. What nobody answers, or who held it lost, is left
+    as it is.
     """
     chosen = choose()
+    if chosen.name == RULES:
+        begun = _begin(held, chosen)
+        return _finish(held, begun, _said(begun, chosen)) if begun else None
     with tenant_scope(held.tenant):
         begun = _begin(held, chosen)
-        if begun is None:
-            return None
-        if chosen.name == RULES:
-            # They are asked in this process, and answer at once.
-            said = ask(begun.asked, chosen, timeout=settings.TOOL_TIMEOUT_SECONDS)
-            return _finish(held, begun, said)
+    if begun is None:
+        return None
     if begun.call is None:
         said = fall_back(begun.asked, f"{chosen.name}: {ASKED_BEFORE}")
     else:
-        said = ask(begun.asked, chosen, timeout=settings.TOOL_TIMEOUT_SECONDS)
+        said = _said(begun, chosen)
     with tenant_scope(held.tenant):
         return _finish(held, begun, said)
+
+
+def _said(begun: Begun, chosen: Synthesizer) -> Said:
+    return ask(begun.asked, chosen, timeout=settings.TOOL_TIMEOUT_SECONDS)
 
 
 def question(
@@ -128,7 +137,7 @@ def ask(asked: Asked, chosen: Synthesizer, *, timeout: float) -> Said:
         return fall_back(
             asked,
             f"{chosen.name}: {none.reason}"[:300],
-            Answer(tokens=none.tokens, cost=none.cost, model=none.model),
+            none.taken,
         )
     return Said(answer, chosen.name, "")
 
@@ -137,8 +146,7 @@ def fall_back(asked: Asked, why: str, tried: Answer | None = None) -> Said:
     """What the rules say instead; what the failed attempt took stays counted."""
     answer = RULED.propose(asked, timeout=0)
     if tried is not None:
-        taken = {name: getattr(tried, name) for name in ("tokens", "cost", "model")}
-        answer = replace(answer, **taken)
+        answer = replace(tried, drafts=answer.drafts, refused=(), note="")
     return Said(answer, RULES, why)
 
 
@@ -257,7 +265,9 @@ def _finish(held: Held, begun: Begun, answered: Said) -> Stage | None:
         runs.go_on(held, status, stage, writes, **said)
     elif not runs.move(held, status, stage, after=writes, **said):
         return None
-    keep(held, settled, now=held.at)
+    proposed = keep(held, settled, now=held.at)
+    if begun.writes is not None:
+        held.proposed = proposed
     return Stage.APPROVE
 
 

@@ -21,7 +21,7 @@ from autonomy.errors import (
     SelfApproval,
 )
 from autonomy.models import Approval, Intent, Outcome
-from autonomy.rules.approvals import Hindrance, Standing, hindrance
+from autonomy.rules.approvals import Hindrance, Look, Standing, hindrance
 from ledger.clock import clock
 from ledger.record import Fact
 from ledger.rules.kinds import Kind
@@ -115,9 +115,17 @@ def hindrance_of(
 
 
 def settle(
-    asked: Approval, status: Status, *, by: Caller, at: datetime, **more: Any
+    asked: Approval,
+    status: Status,
+    *,
+    by: Caller,
+    at: datetime,
+    opened: Look | None,
+    **more: Any,
 ) -> None:
-    change(asked, status=status, decided_by_id=by.membership, decided_at=at, **more)
+    decided = {"decided_by_id": by.membership, "decided_at": at}
+    dwell = opened.dwell(at) if opened else None
+    change(asked, status=status, **decided, dwell_seconds=dwell, **more)
 
 
 def change(asked: Approval, **values: Any) -> None:
@@ -149,8 +157,10 @@ def fact(kind: Kind, asked: Approval, by: Caller, data: dict[str, Any]) -> Fact:
     return Fact(kind=kind, by=person_acting(by), subjects=subjects, data=data)
 
 
-def took(asked: Approval, at: datetime) -> dict[str, float]:
-    return {"seconds": round((at - asked.asked_at).total_seconds(), 3)}
+def took(asked: Approval, at: datetime) -> dict[str, float | None]:
+    """How long since it was asked, and for how much of that it was looked at."""
+    seconds = round((at - asked.asked_at).total_seconds(), 3)
+    return {"seconds": seconds, "dwell_seconds": asked.dwell_seconds}
 
 
 def outcome(asked: Approval, taxonomy: str, cause: str, at: datetime) -> Fact:

@@ -1,7 +1,7 @@
 """People decide: yes, no, differently, later, somebody else. The first decision counts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -23,7 +23,7 @@ from autonomy.errors import (
 )
 from autonomy.models import Approval, Intent
 from autonomy.propose import check_parameters, known_type
-from autonomy.rules.approvals import is_mixed, risk_of
+from autonomy.rules.approvals import Look, is_mixed, risk_of
 from autonomy.rules.recheck import objections
 from autonomy.rules.verdict import Decision, Judgement, Layer
 from ledger import spans
@@ -36,6 +36,7 @@ from perception.rules.roles import Role
 
 Status = Approval.Status
 REFUSED = "A person refused it."
+NO_LOOKS: Mapping[UUID, Look] = {}
 # What an intent that was sent back may still hold of its earlier start.
 AT_ONCE = {"attempts": 0, "lease_until": None, "dispatched_at": None}
 
@@ -59,7 +60,13 @@ class Bulk:
     refused: list[tuple[UUID, AutonomyError]]
 
 
-def approve(id_: UUID, *, by: Caller, payload_hash: str | None = None) -> Decided:
+def approve(
+    id_: UUID,
+    *,
+    by: Caller,
+    payload_hash: str | None = None,
+    opened: Look | None = None,
+) -> Decided:
     """Allow exactly this action, once: a permit, and it starts as soon as it may."""
     asked = deciding.taken(id_, by)
     if payload_hash is not None and payload_hash != asked.payload_hash:
@@ -77,7 +84,7 @@ def approve(id_: UUID, *, by: Caller, payload_hash: str | None = None) -> Decide
     permit = permits.draw_up(
         intent, asked.verdict, judged.answer, receipt=None, approved_by=by.membership
     )
-    deciding.settle(asked, Status.APPROVED, by=by, at=at)
+    deciding.settle(asked, Status.APPROVED, by=by, at=at, opened=opened)
     # What leaves the house can be pulled back for a while, even so.
     starts = at + timedelta(seconds=judged.answer.release_seconds)
     deciding.move(asked, Intent.Status.APPROVED, at=at, **AT_ONCE, due_at=starts)
@@ -89,13 +96,16 @@ def approve(id_: UUID, *, by: Caller, payload_hash: str | None = None) -> Decide
     return Decided(approval=asked)
 
 
-def reject(id_: UUID, cause: str, *, by: Caller, note: str = "") -> Decided:
+def reject(
+    id_: UUID, cause: str, *, by: Caller, note: str = "", opened: Look | None = None
+) -> Decided:
     """Refuse it, and say whether idea, timing, execution or something outside was why."""
     asked = deciding.taken(id_, by)
     if deciding.is_repeated(asked, Status.REJECTED, by):
         return Decided(approval=asked)
     at = deciding.insist(asked, by)
-    deciding.settle(asked, Status.REJECTED, by=by, at=at, cause=cause, note=note)
+    said = {"cause": cause, "note": note}
+    deciding.settle(asked, Status.REJECTED, by=by, at=at, opened=opened, **said)
     deciding.move(asked, Intent.Status.REJECTED, at=at)
     data = {"cause": cause, **deciding.took(asked, at)}
     stated = [
@@ -160,7 +170,7 @@ def delegate(id_: UUID, to: str, *, by: Caller) -> Decided:
     """Hand the decision to a member who could take it."""
     asked = deciding.taken(id_, by)
     at = deciding.insist(asked, by)
-    member = find_member(to)
+    member = find_member(to, at="to")
     role = Role(member.role)
     found = deciding.hindrance_of(asked, member.id, role, is_yes=True, is_assigned=True)
     if found is not None:
@@ -173,18 +183,27 @@ def delegate(id_: UUID, to: str, *, by: Caller) -> Decided:
 
 
 def decide_all(
-    ids: Sequence[UUID], decision: str, *, by: Caller, cause: str = ""
+    ids: Sequence[UUID],
+    decision: str,
+    *,
+    by: Caller,
+    cause: str = "",
+    opened: Mapping[UUID, Look] = NO_LOOKS,
 ) -> Bulk:
     """Decide many of one kind; each for itself, and what is stale is left out."""
     wanted = sorted(set(ids))
     if is_mixed(_kinds(wanted, by)):
         return Bulk(decided=0, refused=[(id_, Mixed()) for id_ in wanted])
+    # One page was before them for all: each has its share of that time, as otherwise a
+    # minute over forty would look like forty minutes of reading.
+    shares = {id_: replace(one, among=len(wanted)) for id_, one in opened.items()}
     refused: list[tuple[UUID, AutonomyError]] = []
     for id_ in wanted:
         try:
             with transaction.atomic():
-                done = approve(id_, by=by) if decision == "approve" else None
-                done = done or reject(id_, cause, by=by)
+                how: Any = {"by": by, "opened": shares.get(id_)}
+                done = approve(id_, **how) if decision == "approve" else None
+                done = done or reject(id_, cause, **how)
         except AutonomyError as error:
             refused.append((id_, error))
         else:

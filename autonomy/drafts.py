@@ -16,6 +16,7 @@ from autonomy.rules.actions import ActionType
 from autonomy.rules.proposals import Draft, Refused
 from autonomy.synthesizers.base import Answer, Asked
 from ledger.record import Actor, Fact
+from ledger.rules.ids import id_in
 from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant
 
@@ -69,6 +70,7 @@ class Settled:
             "name": answer.model or synthesizer,
             "tokens": answer.tokens,
             "cost": str(answer.cost),
+            "prompt": answer.prompt,
         }
         return {
             "synthesizer": synthesizer,
@@ -124,8 +126,8 @@ def _intent(
         tenant_id=current_tenant(),
         account_id=settled.asked.account,
         # The house says whom and what it concerns; whoever wrote it does not.
-        opportunity_id=context["opportunity"] if is_about_deal else None,
-        contact_id=context["contact"] if is_addressed else None,
+        opportunity_id=id_in(context["opportunity"]) if is_about_deal else None,
+        contact_id=id_in(context["contact"]) if is_addressed else None,
         run_id=run.id,
         origin=Intent.Origin(run.origin).value,
         action_type=draft.action_type,

@@ -1,10 +1,10 @@
 """What autonomy refuses, said by the class that is raised."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from autonomy.rules.answers import Said
 from autonomy.rules.bundles import Fault
-from ledger.errors import HouseError
+from ledger.errors import HouseError, NotThere
 
 
 class AutonomyError(HouseError):
@@ -45,12 +45,25 @@ class AccountClosed(AutonomyError):
 class WrongParameters(AutonomyError):
     """The parameters do not fit the action type's schema."""
 
+    def __init__(self, faults: Mapping[str, str], *, at: str) -> None:
+        where, said = next(iter(faults.items()))
+        super().__init__(f"{where}: {said}" if where else said)
+        # All of them are told, each at its place in the body.
+        self.errors = [
+            {
+                "field": f"{at}.{where}" if where else at,
+                "code": "INVALID",
+                "detail": said,
+            }
+            for where, said in faults.items()
+        ]
 
-class NoSuchTarget(AutonomyError):
+
+class NoSuchTarget(AutonomyError, NotThere):
     """What the intent names is not there, or belongs to another account."""
 
 
-class NoSuchScope(AutonomyError):
+class NoSuchScope(AutonomyError, NotThere):
     """The scope names something that is not there."""
 
 

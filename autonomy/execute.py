@@ -182,9 +182,10 @@ def _with_budgets(answer: Answer, budgets: tuple[BudgetLine, ...]) -> Answer:
     return replace(answer, facts=replace(answer.facts, budgets=budgets))
 
 
-def _started(
-    intent: Intent, permit: Permit, answer: Answer, stated: list[Fact]
-) -> Start:
+def opened(
+    intent: Intent, permit: Permit, answer: Answer
+) -> tuple[Execution, list[Fact]]:
+    """Spend a permit for an execution, neither of them kept yet, and say so."""
     automatic = permit.source == Permit.Source.POLICY
     permit.spent_at = answer.at
     execution = Execution(
@@ -202,9 +203,6 @@ def _started(
         replay_id=intent.replay_id,
         started_at=answer.at,
     )
-    writes = Writes().update(permit, "spent_at")
-    replay = replaying.begun(execution, writes, at=answer.at)
-    writes.insert(execution)
     subjects = {**subjects_of(intent), "execution": execution.id}
     data = {
         "auto_executed": automatic,
@@ -212,12 +210,19 @@ def _started(
         "tool": execution.tool,
         "epoch": answer.epoch,
     }
-    stated += [
+    return execution, [
         Fact(kind=Kind.PERMIT_SPENT, subjects={**subjects, "permit": permit.id}),
         Fact(kind=Kind.EXECUTION_STARTED, subjects=subjects, data=data),
-        *replay,
     ]
-    writes.state(stated, now=answer.at)
+
+
+def _started(
+    intent: Intent, permit: Permit, answer: Answer, stated: list[Fact]
+) -> Start:
+    execution, begun = opened(intent, permit, answer)
+    writes = Writes().update(permit, "spent_at")
+    replay = replaying.begun(execution, writes, at=answer.at)
+    writes.insert(execution).state([*stated, *begun, *replay], now=answer.at)
     _move(intent, Intent.Status.EXECUTING, answer, writes)
     return Start(execution=execution, reason="")
 

@@ -60,6 +60,9 @@ class Answer:
     # How long it is held back where policy lets it out, and where a person does.
     hold_seconds: int
     release_seconds: int
+    # Whether the account is closed, and how long the chain behind the intent is.
+    closed: bool
+    depth: int
 
 
 def read(asked: Question, *, tenant: UUID) -> Answer:
@@ -89,6 +92,8 @@ def read(asked: Question, *, tenant: UUID) -> Answer:
         opa=(row["data"] or {}).get("opa"),
         hold_seconds=max(row["profile"] or 0, release),
         release_seconds=release,
+        closed=bool(row["closed"]),
+        depth=row["depth"] or 0,
     )
 
 

@@ -227,9 +227,9 @@ def _whose(given: Mapping[str, Any], *, by: Caller) -> tuple[UUID | None, UUID |
     if by.role == Role.SELLER and seller not in (None, by.membership):
         raise NotYourGoal
     if account is not None and not visible_to(by).filter(pk=account).exists():
-        raise NoSuchScope(f"No account has the id {account}.")
+        raise NoSuchScope(f"No account has the id {account}.", "account")
     if seller is not None and not _is_member(seller):
-        raise NoSuchScope(f"No member has the id {seller}.")
+        raise NoSuchScope(f"No member has the id {seller}.", "seller")
     return account, seller
 
 

@@ -21,6 +21,7 @@ _DECISIONS = """
 WITH decided AS (
     SELECT a.decided_by_id AS member, a.status, a.decided_at, a.edits <> '[]' AS edited,
            extract(epoch FROM a.decided_at - a.asked_at)::float8 AS took,
+           a.dwell_seconds AS dwelt,
            date_trunc('hour', a.decided_at) AS hour, i.status = 'UNDONE'
                -- Of an intent that was gone through again, the newest decision.
                AND row_number() OVER (PARTITION BY a.intent_id
@@ -43,9 +44,10 @@ WITH decided AS (
 SELECT d.member, coalesce(d.risk, %(unknown)s), count(*),
        count(*) FILTER (WHERE d.status = 'APPROVED'),
        percentile_cont(0.5) WITHIN GROUP (ORDER BY d.took),
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY d.dwelt),
        avg(d.edited::int)::float8,
        coalesce(avg(d.undone::int) FILTER (WHERE d.status = 'APPROVED'), 0)::float8,
-       avg((d.took < %(glance)s)::int)::float8, l.usual, l.peak
+       avg((coalesce(d.dwelt, d.took) < %(glance)s)::int)::float8, l.usual, l.peak
 FROM decided d JOIN loads l USING (member)
 GROUP BY d.member, coalesce(d.risk, %(unknown)s), l.usual, l.peak ORDER BY 1, 2
 """
@@ -60,6 +62,8 @@ class Habit:
     decisions: int
     approved: int
     median_seconds: float
+    # Of those where it is known how long the question was open before them.
+    median_dwell_seconds: float | None
     edited: float
     undone: float
     glanced: float

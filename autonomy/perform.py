@@ -24,9 +24,9 @@ from autonomy.rows import Writes
 from autonomy.rules import answers
 from autonomy.rules.answers import Course, Meaning, Said, Step
 from autonomy.rules.switches import STOPPED
-from autonomy.settle import End, finish
+from autonomy.settle import finish
 from autonomy.tools import internal
-from autonomy.tools.base import Act
+from autonomy.tools.base import Act, End
 from autonomy.tools.outside import Called
 from autonomy.tools.reaching import Way, job_for, way_of
 from ledger import spans
@@ -72,8 +72,7 @@ def perform(
         lease=settings.LEASE_SECONDS if lease is None else lease,
         most=settings.MAX_ATTEMPTS if most is None else most,
     )
-    of, ids = traces.of_intent(intent, tenant), {"tenant": tenant, "intent": intent}
-    with spans.span("execute", of, stage="EXECUTE", **ids):
+    with traces.act(intent, tenant):
         stands = _performed(intent, limits, tenant)
         spans.note(outcome=stands)
     return stands
@@ -165,20 +164,9 @@ def _counted(held: Any, limits: Limits, now: datetime) -> str:
 
 def _done_here(execution: Execution) -> str:
     """The effect, the end, the outcome: one transaction with the start."""
-    intent, at, writes = execution.intent, execution.started_at, Writes()
-    if said := internal.fault(execution.tool, intent.parameters):
-        end = End(status=Execution.Status.FAILED, outcome={}, error=said)
-    else:
-        effect = internal.carry_out(
-            Act(execution=execution, intent=intent, at=at), writes
-        )
-        outcome = {
-            "effect": str(effect.id),
-            "kind": effect.kind,
-            "by": "person" if effect.kind == internal.MANUAL else "house",
-        }
-        end = End(status=Execution.Status.SUCCEEDED, outcome=outcome)
-    finish(execution, end, fence=intent.fence, at=at, after=writes)
+    writes, at = Writes(), execution.started_at
+    end = internal.done(execution, writes)
+    finish(execution, end, fence=execution.intent.fence, at=at, after=writes)
     return end.status.value
 
 

@@ -2,12 +2,14 @@
 
     trigger → gate → decide → approve → execute
 
-Every stage commits what it found before the next begins; a crash resumes where it
-stopped. What the database does alone commits with the claim, at a run's first try.
+A walk is taken in breaths, each of them one transaction: the claim with trigger and gate;
+a decision of the rules with the verdict on what it proposes first, and with that act,
+where it is the house's own; every other proposal, and every other act, in its own. A
+breath ends where somebody outside is asked, or others wait for a row. A crash takes back
+one breath, and the walk resumes where the one before ended.
 """
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from uuid import UUID
 
 import structlog
@@ -15,6 +17,7 @@ from django.db import Error, connection
 
 from autonomy import admission, decide, runs, traces
 from autonomy.approve import approve
+from autonomy.at_once import at_once
 from autonomy.models import Intent
 from autonomy.perform import perform
 from autonomy.rows import Writes
@@ -38,7 +41,7 @@ def walk(run: UUID, stage: Stage, *, tenant: UUID, may: May) -> None:
     held, following = _begin(run, stage, tenant, may)
     while held is not None and following is not None:
         try:
-            following = _step(following, held)
+            following = _breath(following, held)
         except Exception as error:
             _failed(held, error)
             raise
@@ -47,7 +50,7 @@ def walk(run: UUID, stage: Stage, *, tenant: UUID, may: May) -> None:
 def _begin(
     run: UUID, stage: Stage, tenant: UUID, may: May
 ) -> tuple[Held | None, Stage | None]:
-    """Claim it, and admit it in the same transaction; what comes next.
+    """Claim it, with what comes first in the same transaction; what comes next.
 
     What was tried before is claimed first: whoever dies of it has been counted.
     """
@@ -56,13 +59,35 @@ def _begin(
         with tenant_scope(tenant):
             held = runs.claim(run, stage, tenant=tenant, may=may)
             following = stage if held else None
-            while held and not held.again and following in ADMISSION:
-                following = _step(following, held)
+            if held and not held.again and not _is_apart(stage):
+                following = _steps(stage, held)
     except Exception as error:
         if held is not None:
             _failed(held, error, claimed=False)
         raise
     return held, following
+
+
+def _breath(stage: Stage, held: Held) -> Stage | None:
+    """What one transaction takes of a walk, and where this worker goes on."""
+    if _is_apart(stage):
+        return _step(stage, held)
+    with tenant_scope(held.tenant):
+        return _steps(stage, held)
+
+
+def _is_apart(stage: Stage) -> bool:
+    """Whether a stage opens its transactions itself, as somebody outside is asked
+    between them.
+    """
+    return stage is Stage.EXECUTE or (stage is Stage.DECIDE and not decide.is_ruled())
+
+
+def _steps(stage: Stage, held: Held) -> Stage | None:
+    following = _step(stage, held)
+    if following is not None and WITH.get(stage) is following:
+        following = _step(following, held)
+    return following
 
 
 def _step(stage: Stage, held: Held) -> Stage | None:
@@ -85,46 +110,26 @@ def act_on_run(run: UUID, *, tenant: UUID) -> None:
         perform(intent, tenant=tenant)
 
 
-def _trigger(held: Held) -> Stage | None:
-    """Does it fire? Logged either way."""
-    with _scope(held):
-        return admission.trigger(held)
-
-
-def _gate(held: Held) -> Stage | None:
-    """Is it worth a decision, now?"""
-    with _scope(held):
-        return admission.gate(held)
-
-
-def _scope(held: Held) -> AbstractContextManager[None]:
-    """That of the claim, where it is still open, or one of its own."""
-    is_open = connection.in_atomic_block
-    return nullcontext() if is_open else tenant_scope(held.tenant)
-
-
-def _decide(held: Held) -> Stage | None:
-    """What would help? Asked between two transactions, recorded before it is asked."""
-    return decide.decide(held)
-
-
 def _approve(held: Held) -> Stage | None:
-    """Every layer on every proposal; each commits for itself, as each takes budgets."""
-    is_last = False
-    while not is_last:
-        with tenant_scope(held.tenant):
-            unjudged = _unjudged(held)
-            is_last = len(unjudged) < 2
-            if is_last:
-                # Before the budget, as others wait for its rows from then on.
-                runs.go_on(held, RunStatus.DONE, Stage.EXECUTE, Writes())
-            if unjudged:
-                unjudged[0].dispatched_at = runs.sent_at(held, Stage.EXECUTE)
-                approve(unjudged[0])
-        held.approved.extend(
-            each.id for each in unjudged[:1] if each.status == Intent.Status.APPROVED
-        )
-    return Stage.EXECUTE
+    """Every layer on the first proposal that nobody judged; each has a transaction of
+    its own, as each takes budgets.
+    """
+    unjudged, held.proposed = held.proposed or _unjudged(held), []
+    is_last = len(unjudged) < 2
+    if is_last:
+        # Before the budget, as others wait for its rows from then on.
+        runs.go_on(held, RunStatus.DONE, Stage.EXECUTE, Writes())
+    for intent in unjudged[:1]:
+        intent.dispatched_at = runs.sent_at(held, Stage.EXECUTE)
+        approve(intent, act=at_once if _may_act(held) else None)
+        if intent.status == Intent.Status.APPROVED:
+            held.approved.append(intent.id)
+    return Stage.EXECUTE if is_last else Stage.APPROVE
+
+
+def _may_act(held: Held) -> bool:
+    """What was tried before goes step by step, so that each attempt is counted."""
+    return held.may(Stage.EXECUTE) and not held.again
 
 
 def _execute(held: Held) -> Stage | None:
@@ -151,11 +156,12 @@ def _failed(held: Held, error: Exception, *, claimed: bool = True) -> None:
     logger.warning("stage failed", name=str(held.id), error=type(error).__name__)
 
 
-ADMISSION = frozenset((Stage.TRIGGER, Stage.GATE))
 STAGES: dict[Stage, Callable[[Held], Stage | None]] = {
-    Stage.TRIGGER: _trigger,
-    Stage.GATE: _gate,
-    Stage.DECIDE: _decide,
+    Stage.TRIGGER: admission.trigger,
+    Stage.GATE: admission.gate,
+    Stage.DECIDE: decide.decide,
     Stage.APPROVE: _approve,
     Stage.EXECUTE: _execute,
 }
+# What goes on in the transaction of the stage before it.
+WITH = {Stage.TRIGGER: Stage.GATE, Stage.DECIDE: Stage.APPROVE}

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -30,6 +31,7 @@ from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant
 from perception.models import Account, Contact, Opportunity, Signal
 
+MOST_FAULTS = 20
 FORMATS = FormatChecker(formats=("date", "uuid"))
 
 
@@ -141,15 +143,22 @@ def known_type(key: str) -> ActionType | None:
     return registry.merge(key, rows.values(*registry.COLUMNS).first())
 
 
-def check_parameters(action: ActionType, parameters: Mapping[str, Any]) -> None:
-    """Refuse parameters outside the type's schema; say where and why."""
+def check_parameters(
+    action: ActionType, parameters: Mapping[str, Any], *, at: str = "parameters"
+) -> None:
+    """Refuse parameters outside the type's schema; say where and why.
+
+    `at`: where they stand in the body that was sent.
+    """
     validator = Draft202012Validator(
         dict(action.schema), registry=Registry(), format_checker=FORMATS
     )
-    error = next(iter(validator.iter_errors(dict(parameters))), None)
-    if error is not None:
-        where = ".".join(str(part) for part in error.path)
-        raise WrongParameters(f"{where}: {error.message}." if where else error.message)
+    faults: dict[str, str] = {}
+    for each in islice(validator.iter_errors(dict(parameters)), MOST_FAULTS):
+        where = ".".join(map(str, each.absolute_path))
+        faults[where] = f"{faults.get(where, '')} {each.message}.".lstrip()
+    if faults:
+        raise WrongParameters(faults, at=at)
 
 
 def target(model: Any, id_: UUID | None, account: Account) -> Any:
@@ -161,7 +170,7 @@ def target(model: Any, id_: UUID | None, account: Account) -> Any:
     ).first()
     if found is None:
         noun = model._meta.verbose_name
-        raise NoSuchTarget(f"The account has no {noun} with the id {id_}.")
+        raise NoSuchTarget(f"The account has no {noun} with the id {id_}.", str(noun))
     return found
 
 

@@ -35,7 +35,14 @@ SELECT (autonomy_read(%s, %s, %s, %s, %s, %s, %s) || jsonb_build_object('holds',
     (SELECT coalesce(jsonb_object_agg(c.acts_as, c.config->'hold_s'), '{}')
      FROM perception_connector c
      WHERE c.tenant_id = %s AND c.acts_as IN ('mail.send', 'chat') AND c.is_active),
-    'review_share', (SELECT n.review_share FROM perception_tenant n WHERE n.id = %s)
+    'review_share', (SELECT n.review_share FROM perception_tenant n WHERE n.id = %s),
+    'closed', (SELECT a.closed_at IS NOT NULL FROM perception_account a
+               WHERE a.tenant_id = %s AND a.id = %s),
+    'depth', (SELECT s.depth FROM autonomy_intent i
+              JOIN autonomy_run r ON r.tenant_id = i.tenant_id AND r.id = i.run_id
+              JOIN perception_signal s
+                ON s.tenant_id = r.tenant_id AND s.id = r.signal_id
+              WHERE i.tenant_id = %s AND i.id = %s)
 ))::text
 """
 
@@ -52,7 +59,8 @@ def read_rows(
 ) -> dict[str, Any]:
     """What the rows say of a question, as of one moment of the database's clock."""
     named = (tenant, account, opportunity, contact, intent)
-    found = Writes().ask(_READ, [*named, action_type, is_scheduled, tenant, tenant])
+    beside = (tenant, tenant, tenant, account, tenant, intent)
+    found = Writes().ask(_READ, [*named, action_type, is_scheduled, *beside])
     row: dict[str, Any] = orjson.loads(found[0][0])
     return row
 

@@ -3,16 +3,15 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 
 from autonomy.entering import WAITING, enter
-from autonomy.rows import Writes
 from autonomy.rules.flow import LEAST, Seen, room_after, together
 from autonomy.rules.runs import Stage
-from ledger.riding import ride
-from ledger.scope import system_scope
+from ledger.scope import system_glance
 
 # A later version's stages are for its own relay to send.
 KNOWN = frozenset(Stage)
@@ -98,20 +97,17 @@ class Relay:
     def _send(self) -> tuple[int, list[UUID]]:
         """The same, and whose signals wait to be entered."""
         self.full = False
-        with system_scope("relay"):
-            # Should the machine lose this, the same is sent again, to claims that hold.
-            ride("SET LOCAL synchronous_commit = off", (), writes=False)
-            again = settings.LEASE_SECONDS / 2
-            found = Writes().ask(_STANDING, [settings.IN_FLIGHT, again])
-            entering = [tenant for what, tenant, _ in found if what == "enters"]
-            sent = [
-                Sent(tenant=tenant, stage=Stage.EXECUTE, undo=undo)
-                for what, tenant, undo in found
-                if what == "undo"
-            ]
-            busy = [tenant for what, tenant, _ in found if what == "busy"]
-            if tenants := self._in_turn(busy):
-                sent += self._due(tenants, again)
+        again = settings.LEASE_SECONDS / 2
+        found = _glance(_STANDING, [settings.IN_FLIGHT, again])
+        entering = [tenant for what, tenant, _ in found if what == "enters"]
+        sent = [
+            Sent(tenant=tenant, stage=Stage.EXECUTE, undo=undo)
+            for what, tenant, undo in found
+            if what == "undo"
+        ]
+        busy = [tenant for what, tenant, _ in found if what == "busy"]
+        if tenants := self._in_turn(busy):
+            sent += self._due(tenants, again)
         # Only now: a message that comes before its commit would find nothing to take.
         is_literal = settings.SPINE_STRIDE is not None
         for message in bundled(mixed(sent), LEAST if is_literal else self.window):
@@ -123,7 +119,7 @@ class Relay:
         by what hands take up soon.
         """
         given = [list(tenants), each := self._each(tenants), again]
-        due = Writes().ask(_DUE, [each, given[0], each, each, *given, *given])
+        due = _glance(_DUE, [each, given[0], each, each, *given, *given])
         ((*_, waiting, age, full),) = [row for row in due if row[0] == "seen"]
         seen = Seen(waiting=waiting, age=age, full=full)
         self.window, self.full = each * len(tenants), full
@@ -150,6 +146,11 @@ class Relay:
         chosen = list(self.turn)[: settings.IN_FLIGHT]
         self.turn.rotate(-len(chosen))
         return [str(tenant) for tenant in chosen]
+
+
+def _glance(statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Should the machine lose this, the same is sent again, to claims that hold."""
+    return system_glance("relay", statement, values, lasting=False)
 
 
 def mixed(sent: Sequence[Sent]) -> list[Sent]:

@@ -50,6 +50,12 @@ class Writes:
             self._values += values
         return self
 
+    def take(self, others: "Writes") -> Self:
+        """What others collected, after all that is here."""
+        self._statements += others._statements
+        self._values += others._values
+        return self
+
     def add(self, statement: str, values: Sequence[Any]) -> Self:
         """Any other statement."""
         self._statements.append(statement)

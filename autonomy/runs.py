@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db.models.functions import Now
 
 from autonomy import notices
-from autonomy.models import Run
+from autonomy.models import Intent, Run
 from autonomy.rows import Writes
 from autonomy.rules.runs import TERMINAL, RunStatus, Stage
 from ledger.record import SYSTEM, Actor, Fact, record
@@ -23,7 +23,7 @@ May = Callable[[Stage], bool]
 _CLAIM = "SELECT autonomy_claim_run(%s, %s, %s, %s, %s)::text"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Held:
     """A run that this process, and no other, works on until its lease ends."""
 
@@ -41,7 +41,10 @@ class Held:
     again: bool
     # Whether this worker goes on into a stage.
     may: May
-    # What was approved on this walk.
+    # What the trigger read in the transaction at hand, for the gate.
+    paced: dict[str, Any] | None = None
+    # What was proposed in the transaction at hand, and what was approved on this walk.
+    proposed: list[Intent] = field(default_factory=list)
     approved: list[UUID] = field(default_factory=list)
 
     @property

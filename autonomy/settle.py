@@ -1,9 +1,7 @@
 """How an execution ends: its row, its intent, the outcome, the signal that it is."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from autonomy import replaying
@@ -11,6 +9,7 @@ from autonomy.errors import NotInDoubt
 from autonomy.models import Execution, Outcome
 from autonomy.rows import Writes
 from autonomy.subjects import subjects_of
+from autonomy.tools.base import End
 from ledger.record import SYSTEM, Actor, Fact
 from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant, tenant_scope
@@ -41,18 +40,6 @@ UPDATE autonomy_intent AS i SET status = %s, updated_at = %s
 WHERE tenant_id = %s AND id = %s AND status = 'IN_DOUBT'
 RETURNING {_DEPTH}
 """  # noqa: S608  as above
-
-
-@dataclass(frozen=True, kw_only=True)
-class End:
-    """How an attempt ended, for good or in doubt."""
-
-    status: Execution.Status
-    outcome: Mapping[str, Any]
-    error: str = ""
-    attempts: int = 1
-    by: Actor = SYSTEM
-    said: Mapping[str, Any] = field(default_factory=dict)
 
 
 def finish(
@@ -124,15 +111,15 @@ def settle_by_lookup(
     return True
 
 
-def _end(execution: Execution, end: End, *, at: datetime) -> Writes:
+def _end(execution: Execution, end: End, *, at: datetime) -> tuple[str, ...]:
+    """How it ended, in its row's fields; which of them."""
     execution.status = end.status
     if end.status is not Execution.Status.IN_DOUBT:
         execution.finished_at = at
     execution.outcome, execution.attempts = dict(end.outcome), end.attempts
     execution.error = end.error[:LONGEST_ERROR]
     seen = () if execution.after is None else ("after",)
-    ended = ("status", "finished_at", "outcome", "attempts", "error", *seen)
-    return Writes().update(execution, *ended)
+    return ("status", "finished_at", "outcome", "attempts", "error", *seen)
 
 
 def _state(
@@ -141,8 +128,28 @@ def _state(
     """The end as facts; what is no doubt is an outcome, and comes back as a signal.
     `depth`: how long the chain behind it is.
     """
-    writes = _end(execution, end, at=at)
-    subjects = {**subjects_of(execution.intent), "execution": execution.id}
+    changed = _end(execution, end, at=at)
+    writes, stated = _told(execution, kind, end, at=at, depth=depth)
+    Writes().update(execution, *changed).take(writes).state(stated, now=at).ride()
+
+
+def ended(
+    execution: Execution, end: End, *, at: datetime, depth: int
+) -> tuple[Writes, list[Fact]]:
+    """The end of an act whose row is not kept yet: what else is to be written, and
+    stated.
+    """
+    _end(execution, end, at=at)
+    return _told(execution, KINDS[end.status], end, at=at, depth=depth)
+
+
+def _told(
+    execution: Execution, kind: Kind, end: End, *, at: datetime, depth: int
+) -> tuple[Writes, list[Fact]]:
+    writes, subjects = (
+        Writes(),
+        {**subjects_of(execution.intent), "execution": execution.id},
+    )
     data = {
         "auto_executed": execution.auto_executed,
         "approval_source": str(execution.approval_source),
@@ -167,7 +174,7 @@ def _state(
         stated.append(_echoed(echo, subjects))
     if kind is not Kind.EXECUTION_SETTLED:
         stated += replaying.ended(execution, writes, at=at)
-    writes.state(stated, now=at).ride()
+    return writes, stated
 
 
 def _keep_outcome(

@@ -56,6 +56,14 @@ def set_budget(given: Scope, *, by: Caller, now: datetime) -> Budget:
     return _upsert(Budget, where, values, {"set_at": now}, by=by, now=now)
 
 
+def insist_on_scope(scope: Scope, *, at: str) -> None:
+    """Refuse a scope of an account or a seller that is not there; `at`: where the body
+    has it.
+    """
+    _account(scope.get("account"), at)
+    _seller(scope.get("seller"), at)
+
+
 def unset_mode(row: Mode, *, by: Caller | Actor, now: datetime) -> None:
     """Take a mode away, so that the next wider scope counts."""
     where = {"account_id": row.account_id, "action_type": row.action_type}
@@ -128,19 +136,19 @@ def _state(
     )
 
 
-def _account(account: UUID | None) -> UUID | None:
+def _account(account: UUID | None, at: str = "") -> UUID | None:
     if account is None:
         return None
     if not Account.objects.filter(tenant_id=current_tenant(), pk=account).exists():
-        raise NoSuchScope(f"No account has the id {account}.")
+        raise NoSuchScope(f"No account has the id {account}.", f"{at}account")
     return account
 
 
-def _seller(seller: UUID | None) -> UUID | None:
+def _seller(seller: UUID | None, at: str = "") -> UUID | None:
     if seller is None:
         return None
     if not Membership.objects.filter(tenant_id=current_tenant(), pk=seller).exists():
-        raise NoSuchScope(f"No member has the id {seller}.")
+        raise NoSuchScope(f"No member has the id {seller}.", f"{at}seller")
     return seller
 
 
@@ -150,5 +158,5 @@ def _action_type(key: str | None) -> str:
     wanted = normalise(key)
     own = ActionRow.objects.filter(tenant_id=current_tenant(), key=wanted)
     if wanted not in CORE and not own.exists():
-        raise NoSuchScope(f"No action type has the key {key!r}.")
+        raise NoSuchScope(f"No action type has the key {key!r}.", "action_type")
     return wanted

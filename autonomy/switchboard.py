@@ -238,16 +238,16 @@ def _named(scope: Scope, target: str) -> str:
     known = {normalise(each): each for each in names(scope)}
     if (found := known.get(normalise(target))) is None:
         noun = scope.value.replace("_", " ")
-        raise NoSuchScope(f"There is no {noun} {target!r}.")
+        raise NoSuchScope(f"There is no {noun} {target!r}.", "target")
     return found
 
 
 def _row(model: Any, noun: str, target: str) -> str:
     id_ = id_in(target)
     if id_ is None:
-        raise NoSuchScope(f"{target!r} is not the id of an {noun}.")
+        raise NoSuchScope(f"{target!r} is not the id of an {noun}.", "target")
     if not model.objects.filter(tenant_id=current_tenant(), pk=id_).exists():
-        raise NoSuchScope(f"No {noun} has the id {id_}.")
+        raise NoSuchScope(f"No {noun} has the id {id_}.", "target")
     return str(id_)
 
 
@@ -255,7 +255,7 @@ def _way(id_: str) -> str:
     """What tools go through a connector; their names begin with it."""
     row = Connector.objects.get(tenant_id=current_tenant(), pk=id_)
     if not row.acts_as:
-        raise NoSuchScope(f"No tool acts through the connector {id_}.")
+        raise NoSuchScope(f"No tool acts through the connector {id_}.", "target")
     return str(row.acts_as)
 
 

@@ -37,6 +37,12 @@ def of_intent(intent: UUID, tenant: UUID) -> Callable[[], UUID | None]:
     return found
 
 
+def act(intent: UUID, tenant: UUID) -> AbstractContextManager[object]:
+    """An act, in the trace that it goes back to."""
+    ids = {"tenant": tenant, "intent": intent}
+    return spans.span("execute", of_intent(intent, tenant), stage="EXECUTE", **ids)
+
+
 def stage(at: Stage, held: "Held") -> AbstractContextManager[object]:
     """A stage of a run, in its signal's trace. Acts are executed one by one, by whoever
     has them, and tell of themselves.

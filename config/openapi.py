@@ -140,7 +140,8 @@ class HouseSchema(AutoSchema):
         if "{" in self.path or self._has_cursor():
             refusals.append("404")
         if self.method in WITH_BODY:
-            refusals += ["413", "415"]
+            # What a body names may not be there.
+            refusals += ["404", "413", "415"]
         if self.method == "POST":
             refusals += ["409", "422"]
         return sorted({*refusals})

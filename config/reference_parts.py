@@ -143,6 +143,10 @@ def problems() -> Iterator[str]:
         "Besides these: `VALIDATION_ERROR` with `errors` by field (400), `NOT_AUTHENTICATED` (401),\n"
         "`PERMISSION_DENIED` (403), `NOT_FOUND` (404), `THROTTLED` (429), `INTERNAL_ERROR` (500) and\n"
         "`DATABASE_AWAY` (503, with `Retry-After`).\n"
+        "\n"
+        "What a body names and is not there for its sender is 404, as what a path names is; `errors`\n"
+        "then tells the field; signals are told all their faults in one 400. Parameters that do\n"
+        "not fit (`WRONG_PARAMETERS`) are told field by field.\n"
     )
     yield from table("code", "status", "says")
     for code, (status, said) in sorted(_refusals().items()):

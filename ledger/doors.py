@@ -6,7 +6,7 @@ It stands on the lowest floor, so that each floor can build its doors on it.
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from django.conf import settings
@@ -16,7 +16,7 @@ from django.http import QueryDict
 from django_filters.rest_framework import BooleanFilter, CharFilter, DjangoFilterBackend
 from rest_framework import serializers
 from rest_framework.exceptions import APIException, NotFound, ParseError
-from rest_framework.pagination import BasePagination, CursorPagination
+from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -107,7 +107,7 @@ class FastJSONRenderer(JSONRenderer):
 class Pages(CursorPagination):
     """Pages that stay put while rows are added: `{results, next, previous}`."""
 
-    page_size = 50
+    page_size: int | None = 50
     max_page_size = 200
     page_size_query_param = "limit"
     ordering = "-id"
@@ -137,7 +137,9 @@ class Pages(CursorPagination):
         shown: list[dict[str, Any]] = super().get_schema_operation_parameters(view)
         for each in shown:
             if each["name"] == self.page_size_query_param:
-                each["schema"] = {"type": "integer", "minimum": 1, "default": 50}
+                each["schema"] = {"type": "integer", "minimum": 1}
+                if self.page_size:
+                    each["schema"]["default"] = self.page_size
         return shown
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
@@ -149,22 +151,43 @@ class Pages(CursorPagination):
         }
 
 
-class Whole(BasePagination):
-    """Lists that are never long, in the shape of pages: there is no second one."""
+class Whole(Pages):
+    """Lists that are never long: one page, unless fewer rows are asked for."""
 
-    def get_paginated_response(self, data: Any) -> Response:
-        return Response({"results": data, "next": None, "previous": None})
+    page_size = None
 
-    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        return {
-            "type": "object",
-            "required": ["results", "next", "previous"],
-            "properties": {
-                "results": schema,
-                "next": {"type": "null"},
-                "previous": {"type": "null"},
-            },
-        }
+    def answer(self, request: Request, rows: Any, *named_by: str) -> Response:
+        """The rows that were asked for, each known by what these fields say."""
+        self.base_url = request.build_absolute_uri()
+        names = [" ".join(str(row[each]) for each in named_by) for row in rows]
+        size = self.get_page_size(request) or len(rows)
+        begin, end = self._stretch(names, size, self.decode_cursor(request))
+        shown = names[begin:end]
+        return Response(
+            {
+                "results": rows[begin:end],
+                "next": self._link(shown[-1:], False) if end < len(rows) else None,
+                "previous": self._link(shown[:1], True) if begin > 0 else None,
+            }
+        )
+
+    def _stretch(
+        self, names: list[str], size: int, cursor: Cursor | None
+    ) -> tuple[int, int]:
+        if cursor is None:
+            return 0, size
+        if str(cursor.position) not in names:
+            raise NotFound(self.invalid_cursor_message)
+        place = names.index(str(cursor.position))
+        if cursor.reverse:
+            return max(0, place - size), place
+        return place + 1, place + 1 + size
+
+    def _link(self, names: list[str], is_reverse: bool) -> str | None:
+        """To what lies beyond one of the rows that are shown."""
+        if not names:
+            return None
+        return self.encode_cursor(Cursor(0, is_reverse, cast(Any, names[0])))
 
 
 class Filters(DjangoFilterBackend):

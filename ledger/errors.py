@@ -10,6 +10,17 @@ class HouseError(Exception):
         self.detail = detail
 
 
+class NotThere(HouseError):
+    """What a body names is not there for whoever sent it."""
+
+    def __init__(self, detail: str = "", *fields: str) -> None:
+        super().__init__(detail)
+        self.errors = [
+            {"field": each, "code": "NOT_FOUND", "detail": detail or str(self)}
+            for each in fields
+        ]
+
+
 class LedgerError(HouseError):
     """The ledger refused."""
 

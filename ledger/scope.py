@@ -20,6 +20,7 @@ SYSTEM_ROLE = "autonomy_system"
 
 _tenant: ContextVar[UUID | None] = ContextVar("tenant", default=None)
 
+_BECOME = f"SET LOCAL ROLE {SYSTEM_ROLE}"
 _ENTER = "SELECT set_config('app.tenant', %s, true)"
 _COUNT_USE = """
 INSERT INTO ledger_systemuse (job, hour, session, uses)
@@ -62,10 +63,30 @@ def glance(
     """What one statement finds of a tenant: alone in its transaction, which opens and
     ends with it, all in one round trip.
     """
+    return _alone(_ENTER, statement, [str(tenant), *values])
+
+
+def system_glance(
+    job: str, statement: str, values: Sequence[Any], *, lasting: bool = True
+) -> list[tuple[Any, ...]]:
+    """The same across tenants, in the role that may; its use is counted. Not `lasting`:
+    should the machine lose what it writes, somebody does it again.
+    """
+    if _tenant.get() is not None:
+        raise ForeignTenant(f"{job} must not start inside {_tenant.get()}.")
+    entering = f"{_BECOME};{_COUNT_USE}"
+    if not lasting:
+        entering = f"SET LOCAL synchronous_commit = off;{entering}"
+    return _alone(entering, statement, [job, *values])
+
+
+def _alone(
+    entering: str, statement: str, values: Sequence[Any]
+) -> list[tuple[Any, ...]]:
     if connection.in_atomic_block:
         raise ForeignTenant("A glance is a transaction of its own.")
     with connection.cursor() as cursor:
-        cursor.execute(f"{_ENTER};{prepared(statement)}", [str(tenant), *values])
+        cursor.execute(f"{entering};{prepared(statement)}", values)
         found: list[tuple[Any, ...]] = cursor.fetchall()
     return found
 
@@ -83,7 +104,7 @@ def system_scope(job: str) -> Iterator[None]:
 @contextmanager
 def system_role() -> Iterator[None]:
     """What only the system may do, in the transaction at hand; not counted."""
-    ride(f"SET LOCAL ROLE {SYSTEM_ROLE}", (), writes=False)
+    ride(_BECOME, (), writes=False)
     yield
     # After a failure the savepoint, or the transaction, takes the role back.
     if not connection.needs_rollback:

@@ -34,7 +34,7 @@ def visible_to(caller: Caller) -> QuerySet[Account]:
 
 def add_account(given: Mapping[str, Any], *, by: Caller, now: datetime) -> Account:
     """Add an account with its opportunities and contacts."""
-    owner = find_member(given["owner"]) if given.get("owner") else None
+    owner = find_member(given["owner"], at="owner") if given.get("owner") else None
     fields = {
         name: given[name]
         for name in ("external_id", "name", "lifecycle", "timezone")
@@ -87,7 +87,7 @@ def change_account(
     )
     wanted = dict(given)
     if wanted.get("owner"):
-        wanted["owner"] = find_member(str(wanted["owner"])).id
+        wanted["owner"] = find_member(str(wanted["owner"]), at="owner").id
     before = changeable(held)
     changed = {name: value for name, value in wanted.items() if before[name] != value}
     if not changed:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from ledger.errors import HouseError
+from ledger.errors import HouseError, NotThere
 
 
 class PerceptionError(HouseError):
@@ -26,8 +26,14 @@ class NoSuchTenant(PerceptionError):
     """There is no such tenant."""
 
 
-class NoSuchMember(PerceptionError):
+class NoSuchMember(PerceptionError, NotThere):
     """Nobody in this tenant fits."""
+
+
+class NoSuchAccount(PerceptionError, NotThere):
+    """There is no such account."""
+
+    code = "not_found"
 
 
 class NoSuchContact(PerceptionError):

@@ -18,8 +18,8 @@ def caller_of_session(person: UUID) -> Caller | None:
     return Caller(tenant=current_tenant(), membership=member.id, role=Role(member.role))
 
 
-def find_member(text: str) -> Membership:
-    """A member by id or e-mail address."""
+def find_member(text: str, *, at: str = "") -> Membership:
+    """A member by id or e-mail address; `at`: the field that names them."""
     try:
         found = Membership.objects.filter(pk=UUID(text), is_active=True).first()
     except ValueError:
@@ -27,7 +27,8 @@ def find_member(text: str) -> Membership:
             person__email__iexact=text, is_active=True
         ).first()
     if found is None:
-        raise NoSuchMember(f"{text!r} is neither the id nor the e-mail of one.")
+        said = f"{text!r} is neither the id nor the e-mail of one."
+        raise NoSuchMember(said, *filter(None, [at]))
     return found
 
 

@@ -32,7 +32,8 @@ POLICY = (
 )
 # What a part looked like when it was last sent; the same again is not sent.
 SEEN = "X-Seen"
-_TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="[^"]*"')
+# What is new each time, and no news: who may post, and since when something is shown.
+_TOKEN = re.compile(r'name="(?:csrfmiddlewaretoken|shown)" value="[^"]*"')
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -211,10 +211,10 @@ def _check(plan: Plan, steps: list[Step], types: Types, *, now: datetime) -> Non
     )
     if found:
         raise DraftRefused(found)
-    for step in steps:
+    for index, step in enumerate(steps):
         # What was there before, was checked then.
         if step._state.adding and (action := types.get(step.action_type)):
-            check_parameters(action, step.parameters)
+            check_parameters(action, step.parameters, at=f"steps.{index}.parameters")
 
 
 def _steps(plan: Plan, given: Sequence[Mapping[str, Any]], types: Types) -> list[Step]:

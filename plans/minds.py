@@ -66,6 +66,7 @@ class Thought:
             "synthesizer": self.synthesizer,
             "fallback": self.fallback[:300],
             "model": self.answer.model,
+            "prompt": self.answer.prompt,
             "tokens": self.answer.tokens,
             "cost": str(self.answer.cost),
             "refused": len(self.refused),
@@ -92,12 +93,11 @@ def think(
     try:
         answer = chosen.propose(asked, timeout=settings.TOOL_TIMEOUT_SECONDS)
     except NoAnswer as none:
-        answer = Answer(tokens=none.tokens, cost=none.cost, model=none.model)
         return _counted(
             Thought(
                 outline=outline,
                 fallback=f"{chosen.name}: {none.reason}",
-                answer=answer,
+                answer=none.taken,
             ),
             now=now,
         )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -15,18 +16,19 @@ from unfold.contrib.filters.admin import (
     ChoicesDropdownFilter,
 )
 
-from autonomy import asking, decisions
+from autonomy import asking, decisions, looks
 from autonomy.admin import habits
 from autonomy.admin.approval_forms import CAUSES, EditForm, RejectForm, SnoozeForm
 from autonomy.admin.pages import Carded, Done, Door, Question, Tool
 from autonomy.admin.steps import pretty
 from autonomy.admin.walk import account_link, said
-from autonomy.admin.words import moment, people, shown, spaced, stated, tag
+from autonomy.admin.words import left, moment, people, shown, spaced, stated, tag
 from autonomy.decisions import Decided
 from autonomy.errors import AlreadyDecided
 from autonomy.models import Approval
 from autonomy.rules.approvals import risk_of
 from ledger.admin import oversees
+from ledger.clock import clock
 from perception.admin.asking import caller_of, decides
 
 PENDING = Approval.Status.PENDING
@@ -139,7 +141,9 @@ class ApprovalAdmin(Carded):
     def tools(self, request: HttpRequest, obj: Any = None) -> list[Tool]:
         if obj is None or obj.status != PENDING:
             return []
-        seen = {"payload_hash": obj.payload_hash}
+        since = looks.shown(obj.pk, caller_of(request), now=clock())
+        seen = {"payload_hash": obj.payload_hash, looks.NAME: since}
+        reject = self.url_of(obj.pk, "reject")
         return [
             Tool(
                 label="Approve",
@@ -148,7 +152,8 @@ class ApprovalAdmin(Carded):
                 posts=True,
                 carries=seen,
             ),
-            Tool(label="Reject …", href=self.url_of(obj.pk, "reject")),
+            # The form asks further; it is this page that shows the question.
+            Tool(label="Reject …", href=f"{reject}?{urlencode({looks.NAME: since})}"),
             Tool(label="Edit …", href=self.url_of(obj.pk, "edit")),
             Tool(label="Snooze …", href=self.url_of(obj.pk, "snooze")),
         ]
@@ -213,8 +218,8 @@ class ApprovalAdmin(Carded):
         shown_then = request.POST.get("payload_hash") or row.payload_hash
 
         def yes() -> Done:
-            by = caller_of(request)
-            done = decisions.approve(row.pk, by=by, payload_hash=shown_then)
+            decided = self._decided(request, row)
+            done = decisions.approve(row.pk, payload_hash=shown_then, **decided)
             return self._done(done, "Approved: it starts as soon as it may.")
 
         return self.asked(request, question, yes, self.url_of(row.pk), row)
@@ -228,8 +233,8 @@ class ApprovalAdmin(Carded):
         question = self._question(row, "Reject", "It is not done.", form)
 
         def no() -> Done:
-            given, by = form.cleaned_data, caller_of(request)
-            done = decisions.reject(row.pk, given["cause"], by=by, note=given["note"])
+            given = {**form.cleaned_data, **self._decided(request, row)}
+            done = decisions.reject(row.pk, **given)
             return self._done(done, "Rejected. What you said is kept with it.")
 
         return self.asked(request, question, no, self.url_of(row.pk), row)
@@ -274,6 +279,11 @@ class ApprovalAdmin(Carded):
         self.insist(request)
         return self.found(request, object_id)
 
+    def _decided(self, request: HttpRequest, row: Approval) -> dict[str, Any]:
+        """Who decides, and since when the question was open before them."""
+        by = caller_of(request)
+        return {"by": by, "opened": looks.carried(request, by).get(row.pk)}
+
     def _question(
         self, row: Approval, verb: str, says: str, form: Any = None, button: str = ""
     ) -> Question:
@@ -292,17 +302,6 @@ class ApprovalAdmin(Carded):
         if done.refusal is not None:
             return Done(said=str(done.refusal), then=then, is_refusal=True)
         return Done(said=words, then=then)
-
-
-def left(until: datetime, *, now: datetime) -> str:
-    """How long there is still, in words."""
-    minutes = int((until - now).total_seconds() // 60)
-    if minutes < 0:
-        return "over"
-    days, hours = minutes // 1440, minutes // 60
-    if days > 1:
-        return f"{days} days left"
-    return f"{hours} hours left" if hours > 1 else f"{minutes} minutes left"
 
 
 def _at(moment_: datetime) -> str:

@@ -11,8 +11,8 @@ from autonomy.rules.approvals import FEW, GLANCE, MOST_PER_HOUR, RUBBER_STAMP
 ABOUT = (
     f"Decisions of the last {MONTH.days} days. A rubber stamp is whoever decided "
     f"{FEW} times or more, and at least {RUBBER_STAMP:.0%} of them within "
-    f"{GLANCE.seconds} seconds of being asked. More than {MOST_PER_HOUR} in one hour "
-    "are too many to be read."
+    f"{GLANCE.seconds} seconds of having the question open; of being asked, where that "
+    f"is not known. More than {MOST_PER_HOUR} in one hour are too many to be read."
 )
 NOTHING = f"Nobody decided anything in the last {MONTH.days} days."
 # From how many seconds on a stretch of time is told in a unit, and how many make one.
@@ -47,6 +47,7 @@ def _line(habit: Habit, name: str) -> dict[str, Any]:
         "risk": habit.risk.lower(),
         "decisions": f"{habit.decisions}, {habit.approved} approved",
         "took": _took(habit.median_seconds),
+        "dwelt": _took(habit.median_dwell_seconds),
         "glanced": f"{habit.glanced:.0%}",
         "edited": f"{habit.edited:.0%}",
         "undone": f"{habit.undone:.0%}",
@@ -54,7 +55,9 @@ def _line(habit: Habit, name: str) -> dict[str, Any]:
     }
 
 
-def _took(seconds: float) -> str:
+def _took(seconds: float | None) -> str:
     """A stretch of time in one unit."""
+    if seconds is None:
+        return "not known"
     size, unit = next((size, unit) for least, size, unit in UNITS if seconds >= least)
     return f"{seconds / size:.0f} {unit}"

@@ -108,6 +108,7 @@ def _decision(run: Run) -> dict[str, Any] | None:
         "note": said.get("note", ""),
         "tokens": said.get("tokens", 0),
         "cost": said.get("cost", "0"),
+        "prompt": (said.get("model") or {}).get("prompt", ""),
         "calls": list(calls.order_by("-id")[:MOST]),
         "refused": _refused(run) if said.get("refused") else [],
         "knew": _knew(context),

@@ -1,6 +1,7 @@
 """Words for what rows and entries name by key or by id."""
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -125,6 +126,17 @@ def moment(field: str, title: str) -> Callable[[Any, Model], str]:
         return f"{at:%Y-%m-%d %H:%M} UTC" if at else "–"
 
     return said
+
+
+def left(until: datetime, *, now: datetime) -> str:
+    """How long there is still, in words."""
+    minutes = int((until - now).total_seconds() // 60)
+    if minutes < 0:
+        return "over"
+    days, hours = minutes // 1440, minutes // 60
+    if days > 1:
+        return f"{days} days left"
+    return f"{hours} hours left" if hours > 1 else f"{minutes} minutes left"
 
 
 def _uuids(ids: Iterable[Any]) -> set[UUID]:

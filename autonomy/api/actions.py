@@ -145,7 +145,7 @@ class ActionTypes(APIView):
         )
         shown = [_shown(action, stage) for action in registry.all_types()]
         found = [each for each in shown if verdict in (None, each["verdict"])]
-        return Whole().get_paginated_response(found)
+        return Whole().answer(request, found, "key")
 
     @extend_schema(
         operation_id="action_types_add", request=ActionIn, responses={201: ActionOut}
@@ -155,7 +155,7 @@ class ActionTypes(APIView):
         given.is_valid(raise_exception=True)
         wanted: Mapping[str, Any] = given.validated_data
         made = registry.add_type(wanted, by=caller_of(request), now=timezone.now())
-        check_parameters(made, wanted["example"])
+        check_parameters(made, wanted["example"], at="example")
         return Response(_shown(made), status=status.HTTP_201_CREATED)
 
 

@@ -1,17 +1,17 @@
 """inbox/: open questions, and their answers, in the shape of LangGraph's Agent Inbox."""
 
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
 from django.utils import timezone
-from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import generics, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from autonomy import agent_inbox
+from autonomy.api.feed import NextFilter
 from autonomy.models import Approval, Intent
 from autonomy.rules.agent_inbox import Answer
 from ledger.doors import Pages, StrictSerializer
@@ -87,15 +87,6 @@ class AnsweredOut(serializers.Serializer[Any]):
     )
 
 
-class InboxFilter(filters.FilterSet):
-    account = filters.UUIDFilter("account_id")
-    action_type = filters.CharFilter("intent__action_type")
-
-    class Meta:
-        model = Approval
-        fields: ClassVar[list[str]] = []
-
-
 class _Waiting(generics.GenericAPIView[Approval]):
     queryset = Approval.objects.none()
     serializer_class = InterruptOut
@@ -109,7 +100,7 @@ class _Waiting(generics.GenericAPIView[Approval]):
 class Inbox(_Waiting):
     """What waits for a person, newest first, each as a HumanInterrupt."""
 
-    filterset_class = InboxFilter
+    filterset_class = NextFilter
     pagination_class = Pages
 
     @extend_schema(operation_id="inbox_list", responses=InterruptOut(many=True))

@@ -115,10 +115,21 @@ class HabitOut(serializers.Serializer[Any]):
     risk = serializers.CharField()
     decisions = serializers.IntegerField()
     approved = serializers.IntegerField()
-    median_seconds = serializers.FloatField()
+    median_seconds = serializers.FloatField(
+        help_text="From asking to deciding: half took no longer."
+    )
+    median_dwell_seconds = serializers.FloatField(
+        allow_null=True,
+        help_text="From showing the question on a page to deciding there: half took no "
+        "longer. Many that one click decides share the time. Null: of none is it known, "
+        "as with decisions by the API.",
+    )
     edited = serializers.FloatField()
     undone = serializers.FloatField()
-    glanced = serializers.FloatField()
+    glanced = serializers.FloatField(
+        help_text="The share decided within three seconds of being shown; of being "
+        "asked, where it is not known when it was shown."
+    )
     per_hour = serializers.FloatField()
     most_in_an_hour = serializers.IntegerField()
     rubber_stamp = serializers.BooleanField()

@@ -1,24 +1,41 @@
 """feed/: what to do next, what ran by itself, what waits for the caller."""
 
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
-from uuid import UUID
 
 from django.db.models import QuerySet
 from django.utils import timezone
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import generics, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from autonomy import feed
 from autonomy.api.shapes import calibrated_by
-from autonomy.lists import Lean, ran
+from autonomy.lists import Lean, Merged, ran
 from autonomy.models import Approval, Execution, Intent
 from ledger.doors import Asked, Pages
 from perception.rules.callers import caller_of
 
 KINDS = ("approval", "doubt", "execution", "held", "parked")
+WAITING = ("PROPOSED", "AWAITING_APPROVAL", "IN_DOUBT", "APPROVED", "PARKED")
+# Where rows of each kind that waits hold what their items show.
+COLUMNS: Mapping[str, Mapping[str, str]] = {
+    "approval": {
+        "status": "intent__status", "intent": "intent_id", "run": "intent__run_id",
+        "action_type": "intent__action_type", "at": "asked_at",
+    },
+    "doubt": {
+        "status": "status", "intent": "intent_id", "run": "intent__run_id",
+        "action_type": "action_type", "at": "started_at",
+    },
+    "held": {
+        "status": "status", "intent": "id", "run": "run_id",
+        "action_type": "action_type", "at": "updated_at",
+    },
+    "parked": {"status": "status", "run": "id", "at": "updated_at"},
+}  # fmt: skip
 
 
 class ItemOut(serializers.Serializer[Any]):
@@ -88,8 +105,17 @@ class AutopilotFilter(filters.FilterSet):
         fields: ClassVar = ["status", "action_type"]
 
 
-class AccountIn(Asked):
+class InboxIn(Asked):
+    """What may be asked of everything that waits; `created` is when it came up."""
+
+    kind = serializers.ChoiceField(choices=list(COLUMNS), required=False)
+    status = serializers.ChoiceField(choices=WAITING, required=False)
     account = serializers.UUIDField(required=False)
+    intent = serializers.UUIDField(required=False)
+    run = serializers.UUIDField(required=False)
+    action_type = serializers.CharField(required=False)
+    created_after = serializers.DateTimeField(required=False)
+    created_before = serializers.DateTimeField(required=False)
 
 
 class Ranked(Pages):
@@ -148,14 +174,28 @@ class Inbox(_Feed):
     filter_backends = ()
 
     @extend_schema(
-        operation_id="feed_inbox",
-        parameters=[OpenApiParameter("account", UUID, description="Id of an account.")],
-        responses=ItemOut(many=True),
+        operation_id="feed_inbox", parameters=[InboxIn], responses=ItemOut(many=True)
     )
     def get(self, request: Request) -> Response:
-        asked = AccountIn(data=request.query_params)
+        asked = InboxIn(data=request.query_params)
         asked.is_valid(raise_exception=True)
-        rows = feed.inbox(caller_of(request), now=timezone.now())
-        if account := asked.validated_data.get("account"):
-            rows = rows.filter(account_id=account)
-        return self.shown(rows)
+        parts = feed.waiting(caller_of(request), now=timezone.now())
+        return self.shown(Merged(*_narrowed(parts, asked.validated_data)))
+
+
+def _narrowed(
+    parts: Mapping[str, QuerySet[Any]], asked: Mapping[str, Any]
+) -> Iterator[QuerySet[Any]]:
+    """The rows of each kind that fit; a kind that has no such thing has none that fit."""
+    wanted = {name: value for name, value in asked.items() if name != "kind"}
+    for kind, rows in parts.items():
+        places = _places(COLUMNS[kind])
+        if asked.get("kind", kind) == kind and wanted.keys() <= places.keys():
+            yield rows.filter(**{places[name]: wanted[name] for name in wanted})
+
+
+def _places(columns: Mapping[str, str]) -> dict[str, str]:
+    """What is asked, as the look-up of its column."""
+    at = columns["at"]
+    between = {"created_after": f"{at}__gte", "created_before": f"{at}__lt"}
+    return {**columns, **between, "account": "account_id"}

@@ -237,7 +237,7 @@ class Suggestions(_Seen):
         goal = goals.as_of(self.get_object(), now=now)
         found = catching_up.suggestions(goal, now=now)
         shown = GoalSuggestionOut(found, many=True).data
-        return Whole().get_paginated_response(shown)
+        return Whole().answer(request, shown, "action_type", "account")
 
 
 def _precedes(start: date | datetime, end: date | datetime) -> bool:

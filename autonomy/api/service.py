@@ -107,7 +107,7 @@ class Services(APIView):
     @extend_schema(operation_id="service_list", responses=ServiceOut(many=True))
     def get(self, request: Request) -> Response:
         shown = ServiceOut(_seen(), many=True).data
-        return Whole().get_paginated_response(shown)
+        return Whole().answer(request, shown, "tool")
 
 
 class OneService(APIView):

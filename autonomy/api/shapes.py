@@ -4,7 +4,6 @@ from typing import Any
 from uuid import UUID
 
 from rest_framework import serializers
-from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 
 from autonomy import ranking
@@ -13,6 +12,7 @@ from autonomy.rules.actions import normalise
 from autonomy.rules.verdict import Decision
 from ledger.doors import StrictSerializer
 from perception.accounts import visible_to
+from perception.errors import NoSuchAccount
 from perception.models import Account
 from perception.rules.callers import caller_of
 
@@ -98,7 +98,7 @@ def account_for(request: Request, named: str) -> Account:
         found = None
     found = found or accounts.filter(external_id=named).first()
     if found is None:
-        raise NotFound("There is no such account.")
+        raise NoSuchAccount("", "account")
     return found
 
 

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from autonomy import policies, simulate
+from autonomy import policies, simulate, steering
 from autonomy.api.policy import BundleIn
 from autonomy.api.settings import BudgetIn, ModeIn
 from autonomy.api.shapes import faults
@@ -122,6 +122,9 @@ class Simulate(APIView):
 
     def _candidate(self, request: Request, asked: dict[str, Any]) -> dict[str, Any]:
         """As plain data, so that a worker finds the same."""
+        for name in ("modes", "budgets"):
+            for number, each in enumerate(asked.get(name, [])):
+                steering.insist_on_scope(each, at=f"{name}.{number}.")
         plain = {
             name: [_plain(each) for each in asked.get(name, [])]
             for name in ("modes", "budgets")

@@ -41,7 +41,7 @@ class Triggers(APIView):
 
     @extend_schema(operation_id="triggers_list", responses=TriggerShape(many=True))
     def get(self, request: Request) -> Response:
-        return Whole().get_paginated_response(pacing.triggers())
+        return Whole().answer(request, pacing.triggers(), "type")
 
 
 class OneTrigger(APIView):

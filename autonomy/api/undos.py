@@ -20,6 +20,7 @@ from autonomy.models import Intent, Sweep, Undo
 from autonomy.retract import retract
 from ledger.doors import Pages, StrictSerializer
 from perception.accounts import visible_to
+from perception.errors import NoSuchAccount
 from perception.members import person_acting
 from perception.models import Account
 from perception.rules.callers import caller_of
@@ -241,7 +242,8 @@ class Sweeps(_OwnSweeps):
         since: datetime = given.validated_data["since"]
         account = given.validated_data.get("account")
         if account is not None:
-            generics.get_object_or_404(visible_to(caller), pk=account)
+            if not visible_to(caller).filter(pk=account).exists():
+                raise NoSuchAccount("", "account")
         elif caller.role is not Role.ADMIN:
             raise PermissionDenied("An admin takes back what concerns every account.")
         sweep = sweeps.request(

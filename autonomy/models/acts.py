@@ -49,6 +49,8 @@ class Approval(models.Model):
         "perception.Membership", null=True, blank=True, related_name="+"
     )
     decided_at = models.DateTimeField(null=True, blank=True)
+    # For how long whoever decided had it before them; null: not known.
+    dwell_seconds = models.FloatField(null=True, blank=True)
     cause = models.CharField(max_length=12, choices=Cause, blank=True, default="")
     note = models.CharField(max_length=2000, blank=True, default="")
 

@@ -22,6 +22,8 @@ GLANCE = timedelta(seconds=3)
 FEW = 10
 RUBBER_STAMP = 0.5
 MOST_PER_HOUR = 30
+# Nobody looks at one page for longer: it was left open.
+LONGEST_LOOK = timedelta(hours=1)
 
 
 class Hindrance(StrEnum):
@@ -59,6 +61,24 @@ class Waiting:
     expires_at: datetime
     remind_at: datetime | None
     escalated_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """Since when somebody has a question before them, and how many one click decides."""
+
+    since: datetime
+    among: int = 1
+
+    def dwell(self, at: datetime) -> float | None:
+        """For how many seconds they had; None where that cannot be.
+
+        Many that are decided at once share the time: no second is counted twice.
+        """
+        took = at - self.since
+        if not timedelta(0) <= took <= LONGEST_LOOK:
+            return None
+        return round(took.total_seconds() / self.among, 3)
 
 
 def required_role(facts: Facts) -> Role:

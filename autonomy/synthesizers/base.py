@@ -1,5 +1,6 @@
 """What every synthesizer is asked and answers, and how the chosen one is found."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_UP, Decimal
@@ -7,6 +8,7 @@ from importlib import import_module
 from typing import Any, Protocol
 from uuid import UUID
 
+import orjson
 from django.conf import settings
 
 from autonomy.rules.proposals import Draft, Refused
@@ -48,16 +50,18 @@ class Answer:
     cost: Decimal = NOTHING
     note: str = ""
     model: str = ""
+    # Which words were put to it, as a digest; never the words.
+    prompt: str = ""
 
 
 class NoAnswer(Exception):
-    """There is no answer that can be used; its reason repeats nothing of what came."""
+    """There is no answer that can be used; its reason repeats nothing of what came.
+    `taken`: an answer without proposals, which holds what the attempt took.
+    """
 
-    def __init__(
-        self, reason: str, *, tokens: int = 0, cost: Decimal = NOTHING, model: str = ""
-    ) -> None:
+    def __init__(self, reason: str, **taken: Any) -> None:
         super().__init__(reason)
-        self.reason, self.tokens, self.cost, self.model = reason, tokens, cost, model
+        self.reason, self.taken = reason, Answer(**taken)
 
 
 class Synthesizer(Protocol):
@@ -92,6 +96,15 @@ def choose() -> Synthesizer:
         return Missing(name, (error.name or "a library").partition(".")[0])
     made: Synthesizer = module.make()
     return made
+
+
+def spelled(value: Mapping[str, Any]) -> bytes:
+    """JSON as it is sent: the same bytes for the same, in whichever order it was read."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def digest(sent: bytes) -> str:
+    return f"sha256:{hashlib.sha256(sent).hexdigest()}"
 
 
 def spent(tokens: object, cost: object) -> tuple[int, Decimal] | None:

@@ -1,6 +1,7 @@
 """A service of the operator's that writes proposals: one POST, one answer, no trust."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -8,7 +9,15 @@ import orjson
 from django.conf import settings
 
 from autonomy.rules.proposals import LOOKED_AT, Draft, Refused, read
-from autonomy.synthesizers.base import NOTHING, Answer, Asked, NoAnswer, spent
+from autonomy.synthesizers.base import (
+    NOTHING,
+    Answer,
+    Asked,
+    NoAnswer,
+    digest,
+    spelled,
+    spent,
+)
 from perception.egress import send
 from perception.errors import EgressFailed, EgressRefused
 
@@ -25,11 +34,21 @@ class Http:
         self._url = url
 
     def propose(self, asked: Asked, *, timeout: float) -> Answer:
+        body = body_of(asked)
+        put: dict[str, Any] = {"model": self.name, "prompt": digest(body)}
+        try:
+            answer = self._answered(body, asked, timeout)
+        except NoAnswer as none:
+            none.taken = replace(none.taken, **put)
+            raise
+        return replace(answer, **put)
+
+    def _answered(self, body: bytes, asked: Asked, timeout: float) -> Answer:
         try:
             came = send(
                 "POST",
                 self._url,
-                body=body_of(asked),
+                body=body,
                 headers={
                     "Content-Type": "application/json",
                     "Accept": "application/json",
@@ -53,7 +72,7 @@ def make() -> Http:
 def body_of(asked: Asked) -> bytes:
     """The request, as the interface has it; signals go under `evidence` only."""
     context = {name: each for name, each in asked.context.items() if name != "signals"}
-    return orjson.dumps(
+    return spelled(
         {
             "run_id": str(asked.run_id),
             "tenant": str(asked.tenant),

@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import Any
 
 import httpx2
-import orjson
 from django.conf import settings
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_ai import Agent, ModelSettings, ToolOutput, UsageLimits
@@ -22,7 +21,15 @@ from pydantic_ai.providers.openai import OpenAIProvider
 from pydantic_ai.usage import RunUsage
 
 from autonomy.rules.proposals import LOOKED_AT, Draft
-from autonomy.synthesizers.base import NOTHING, Answer, Asked, NoAnswer, spent
+from autonomy.synthesizers.base import (
+    NOTHING,
+    Answer,
+    Asked,
+    NoAnswer,
+    digest,
+    spelled,
+    spent,
+)
 from perception.egress import send
 from perception.errors import EgressFailed, EgressRefused
 from perception.rules.egress import FRAMING
@@ -33,6 +40,8 @@ MOST_COST = Decimal("0.50")
 MOST_BYTES = 96 * 1024
 ANSWER_BYTES = 256 * 1024
 
+# Of what every model is told: the task, and the form of its answer.
+VERSION = "proposals/1"
 TASK = """You propose what a seller could do next about one account.
 Answer with at most three proposals, the most useful first. Each names one of the action
 types that are listed, with parameters that fit its schema, a confidence from 0 to 1, a
@@ -60,6 +69,9 @@ class Proposals(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     proposals: list[Proposal] = Field(max_length=LOOKED_AT)
+
+
+ANSWER = Proposals.model_json_schema()
 
 
 class Guarded(httpx2.AsyncBaseTransport):
@@ -105,23 +117,21 @@ class Llm:
         question = question_of(asked)
         if len(question) > MOST_BYTES:
             raise NoAnswer("the question is too large for a model")
-        usage = RunUsage()
+        usage, prompt = RunUsage(), prompt_of(question)
         try:
             done = asyncio.run(self._asked(question, usage, timeout))
         except UserError:
             raise NoAnswer("the model's own variables are not complete") from None
         except (AgentRunError, TimeoutError, RecursionError, ValueError) as error:
             # Late, or what came cannot be read, however it is broken.
-            raise self._none(type(error).__name__, usage) from None
-        tokens, cost = self._taken(usage)
+            why = f"the model gave no usable answer ({type(error).__name__})"
+            raise NoAnswer(why, **self._taken(usage, prompt)) from None
         drafts = tuple(
             Draft(**{**each.model_dump(), "evidence": tuple(each.evidence)})
             for each in done.proposals
         )
         note = "" if usage.cost is not None else "nobody knows this model's price"
-        return Answer(
-            drafts=drafts, tokens=tokens, cost=cost, note=note, model=self._model
-        )
+        return Answer(drafts=drafts, note=note, **self._taken(usage, prompt))
 
     async def _asked(self, question: str, usage: RunUsage, timeout: float) -> Proposals:
         async with httpx2.AsyncClient(transport=Guarded(timeout)) as client:
@@ -156,13 +166,11 @@ class Llm:
             )
         return OpenAIChatModel(self._model, provider=OpenAIProvider(http_client=client))
 
-    def _none(self, why: str, usage: RunUsage) -> NoAnswer:
-        tokens, cost = self._taken(usage)
-        said = f"the model gave no usable answer ({why})"
-        return NoAnswer(said, tokens=tokens, cost=cost, model=self._model)
-
-    def _taken(self, usage: RunUsage) -> tuple[int, Decimal]:
-        return spent(usage.total_tokens, usage.cost or NOTHING) or (0, NOTHING)
+    def _taken(self, usage: RunUsage, prompt: str) -> dict[str, Any]:
+        """What is kept of having asked, whatever came of it."""
+        found = spent(usage.total_tokens, usage.cost or NOTHING)
+        tokens, cost = found or (0, NOTHING)
+        return {"tokens": tokens, "cost": cost, "model": self._model, "prompt": prompt}
 
 
 def make() -> Llm:
@@ -175,4 +183,10 @@ def question_of(asked: Asked) -> str:
         key: asked.schemas.get(key, {"type": "object"})
         for key in asked.allowed_action_types
     }
-    return orjson.dumps({"action_types": offered, "context": asked.context}).decode()
+    return spelled({"action_types": offered, "context": asked.context}).decode()
+
+
+def prompt_of(question: str) -> str:
+    """Which words a model is asked with: the version of ours, and a digest of them all."""
+    said = {"instructions": TASK, "answer": ANSWER, "question": question}
+    return f"{VERSION} {digest(spelled(said))}"

@@ -16,11 +16,24 @@ from autonomy.errors import ToolStopped
 from autonomy.models import Execution, Intent
 from autonomy.rules.actions import Reversal
 from autonomy.rules.answers import Meaning, Said
+from ledger.record import SYSTEM, Actor
 from perception.sources.base import Wire
 
 Image = Mapping[str, Any]
 # What is not there.
 ABSENT: Image = {"there": False}
+
+
+@dataclass(frozen=True, kw_only=True)
+class End:
+    """How an attempt ended, for good or in doubt."""
+
+    status: Execution.Status
+    outcome: Mapping[str, Any]
+    error: str = ""
+    attempts: int = 1
+    by: Actor = SYSTEM
+    said: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

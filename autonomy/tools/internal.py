@@ -3,11 +3,11 @@
 from typing import Any
 
 from autonomy import briefing, notices
-from autonomy.models import ContextField, Effect
+from autonomy.models import ContextField, Effect, Execution
 from autonomy.rows import Writes
 from autonomy.rules.actions import said
 from autonomy.rules.notices import RAISED
-from autonomy.tools.base import Act
+from autonomy.tools.base import Act, End
 from ledger.scope import current_tenant
 
 # What each tool leaves behind.
@@ -22,6 +22,8 @@ KINDS = {
     "internal.escalation": "escalation",
 }
 MANUAL = "manual_task"
+# These read nothing and change no row: all that they do is written with what they end.
+ONLY_WRITE = frozenset(KINDS) - {"internal.brief", "internal.context"}
 LONGEST_FIELD = 200
 
 
@@ -39,6 +41,20 @@ def keep(act: Act, kind: str) -> None:
     """What an outside tool did, kept here too."""
     data = {**act.intent.parameters, "contact": _text(act.intent.contact_id)}
     Writes().insert(_effect(act, kind, data, None)).send()
+
+
+def done(execution: Execution, writes: Writes) -> End:
+    """Do what was started, and how that ends."""
+    intent, at = execution.intent, execution.started_at
+    if said := fault(execution.tool, intent.parameters):
+        return End(status=Execution.Status.FAILED, outcome={}, error=said)
+    effect = carry_out(Act(execution=execution, intent=intent, at=at), writes)
+    outcome = {
+        "effect": str(effect.id),
+        "kind": effect.kind,
+        "by": "person" if effect.kind == MANUAL else "house",
+    }
+    return End(status=Execution.Status.SUCCEEDED, outcome=outcome)
 
 
 def carry_out(act: Act, writes: Writes) -> Effect:

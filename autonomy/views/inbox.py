@@ -14,7 +14,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
-from autonomy import asking, decisions, feed
+from autonomy import asking, decisions, feed, looks
 from autonomy.decisions import Bulk
 from autonomy.feed import BESIDE
 from autonomy.lists import UNSHOWN, Merged
@@ -116,7 +116,8 @@ def together(request: HttpRequest, caller: Caller) -> HttpResponse:
     if not ids or not is_said:
         messages.error(request, "Tick at least one, then approve or reject.")
         return redirect(asked.url())
-    found = decisions.decide_all(ids[:TOGETHER], decision, by=caller, cause=cause)
+    said: Any = {"cause": cause, "opened": looks.carried(request, caller)}
+    found = decisions.decide_all(ids[:TOGETHER], decision, by=caller, **said)
     _say(request, found, decision)
     left = [str(id_) for id_, _ in found.refused[:LISTED]]
     return redirect(asked.url(left=",".join(left), after=""))

@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from autonomy import decisions
+from autonomy import decisions, looks
 from autonomy import undo as undos
 from autonomy.deciding import hindrance_of
 from autonomy.desk import can_look, look_up
@@ -85,6 +85,7 @@ class Decide:
 
     id: UUID
     payload_hash: str
+    shown: str
     may_approve: bool
     may_reject: bool
     why_not: str
@@ -160,8 +161,8 @@ def _replay(told: Told, intent: Intent, caller: Caller) -> Act | None:
 
 
 def _decide(told: Told, caller: Caller) -> Decide | None:
-    asked = told.asked
-    if asked is None or asked.expires_at <= clock():
+    asked, now = told.asked, clock()
+    if asked is None or asked.expires_at <= now:
         return None
     mine = {"is_assigned": asked.assigned_to_id == caller.membership}
     yes, no = (
@@ -172,6 +173,7 @@ def _decide(told: Told, caller: Caller) -> Decide | None:
     return Decide(
         id=asked.pk,
         payload_hash=asked.payload_hash,
+        shown=looks.shown(asked.pk, caller, now=now),
         may_approve=yes is None,
         may_reject=no is None,
         why_not=why,
@@ -275,7 +277,9 @@ def _look(intent: Intent, caller: Caller, request: HttpRequest) -> Done:
 
 def _approve(intent: Intent, caller: Caller, request: HttpRequest) -> Done:
     given = request.POST.get("payload_hash") or None
-    decided = decisions.approve(_asked(intent, request), by=caller, payload_hash=given)
+    asked = _asked(intent, request)
+    opened = looks.carried(request, caller).get(asked)
+    decided = decisions.approve(asked, by=caller, payload_hash=given, opened=opened)
     if decided.refusal is not None:
         return str(decided.refusal), True
     return "Approved. It starts as soon as it may.", False
@@ -285,8 +289,9 @@ def _reject(intent: Intent, caller: Caller, request: HttpRequest) -> Done:
     cause = request.POST.get("cause", "")
     if cause not in CAUSES:
         return "Say what speaks against it.", True
-    note = _reason(request)
-    decisions.reject(_asked(intent, request), cause, by=caller, note=note)
+    note, asked = _reason(request), _asked(intent, request)
+    opened = looks.carried(request, caller).get(asked)
+    decisions.reject(asked, cause, by=caller, note=note, opened=opened)
     return "Rejected. It will not be done.", False
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.urls import reverse
 from django.utils.timezone import get_current_timezone, localtime
 
-from autonomy import deciding
+from autonomy import deciding, looks
 from autonomy.models import Approval, Execution, Intent, Run
 from autonomy.rules.approvals import DECIDERS, Hindrance
 from autonomy.views.parts import Act
@@ -38,6 +38,7 @@ class Answers:
     """The answers to one question: where they go, and which of them are the reader's."""
 
     payload_hash: str
+    shown: str
     here: str
     page: str
     is_proposal: bool
@@ -63,6 +64,7 @@ def answers(
     may_change = no is None and row.intent.replay_id is None
     return Answers(
         payload_hash=row.payload_hash,
+        shown=looks.shown(row.id, caller, now=now),
         here=here,
         page=reverse("approval-page", args=[row.id]),
         is_proposal=row.intent.status == Intent.Status.PROPOSED,

@@ -14,7 +14,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.timezone import get_current_timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from autonomy import asking, deciding, decisions
+from autonomy import asking, deciding, decisions, looks
 from autonomy.decisions import Decided
 from autonomy.errors import AutonomyError, CannotSnooze, MovedTarget
 from autonomy.feed import BESIDE
@@ -178,12 +178,14 @@ def _meant(request: HttpRequest) -> str:
 
 def _approve(request: HttpRequest, caller: Caller, pk: UUID) -> Decided:
     seen_hash = request.POST.get("payload_hash", "")
-    return decisions.approve(pk, by=caller, payload_hash=seen_hash)
+    opened = looks.carried(request, caller).get(pk)
+    return decisions.approve(pk, by=caller, payload_hash=seen_hash, opened=opened)
 
 
 def _reject(request: HttpRequest, caller: Caller, pk: UUID) -> Decided:
     note = request.POST.get("note", "").strip()[:LONGEST]
-    return decisions.reject(pk, request.POST["cause"], by=caller, note=note)
+    opened, cause = looks.carried(request, caller).get(pk), request.POST["cause"]
+    return decisions.reject(pk, cause, by=caller, note=note, opened=opened)
 
 
 def _snooze(request: HttpRequest, caller: Caller, pk: UUID) -> Decided:

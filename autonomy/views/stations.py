@@ -26,6 +26,7 @@ from autonomy.views.story_words import (
     plain,
     scope_of,
     sentence,
+    spoken,
     when,
     zone,
 )
@@ -217,9 +218,7 @@ def _knew(data: Mapping[str, Any]) -> list[tuple[str, str]]:
     if stood := stood_words(snapshot):
         facts.append(("The account was", stood))
     facts.append(("Ranked by", plain(data.get("ranking", {}).get("model"))))
-    model = data.get("model")
-    if model:
-        facts.append(("Model", f"{model['name']}, {counted(model['tokens'], 'token')}"))
+    facts += spoken(data.get("model"))
     if data.get("fallback"):
         facts.append(("Instead of", f"{data['fallback']}, which did not answer"))
     if data.get("refused"):

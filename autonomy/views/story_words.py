@@ -94,6 +94,15 @@ def counted(many: int, one: str, more: str = "") -> str:
     return f"{many} {one if many == 1 else more or one + 's'}"
 
 
+def spoken(model: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    """Who was asked, what it took, and with which prompt; older runs tell no prompt."""
+    if not model:
+        return []
+    took = f"{counted(model['tokens'], 'token')}, cost {model['cost']}"
+    told = [("Model", f"{model['name']}, {took}"), ("Prompt", model.get("prompt", ""))]
+    return [each for each in told if each[1]]
+
+
 def sentence(text: str) -> str:
     """With a full stop, and only one."""
     told = text.strip()

@@ -53,8 +53,10 @@ def walk(run: UUID, world: World) -> None:
 
 
 def by_stage(world: World, said: list[str] | None = None) -> dict[str, Counts]:
-    """The counts of each stage of one signal, and of the claim before them."""
-    found: dict[str, Counts] = {"claim": Counter()}
+    """The counts of each stage of one signal, and between them: of the claim before, and
+    of the commits.
+    """
+    found: dict[str, Counts] = {"between": Counter()}
     kept = dict(STAGES)
 
     def of(stage: Stage, step: Callable[[Held], Stage | None]) -> Any:
@@ -77,6 +79,6 @@ def by_stage(world: World, said: list[str] | None = None) -> dict[str, Counts]:
         STAGES.update(kept)
     for name in ("queries", "savepoints", "commits", "round_trips"):
         inner = sum(each[name] for each in found.values())
-        found["claim"][name] = whole[name] - inner
+        found["between"][name] = whole[name] - inner
     found["whole"] = whole
     return found

@@ -3,6 +3,7 @@ what is only written, rides along with what is asked next, or with the commit.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -130,7 +131,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
             super()._set_autocommit(autocommit)  # type: ignore[misc]
 
 
+@lru_cache(maxsize=1024)
 def _adapted(value: UUID) -> extensions.AsIs:
+    """As Postgres reads it; the same few come many times in one transaction."""
     return extensions.AsIs(f"'{value.int:032x}'::uuid")
 
 

@@ -51,10 +51,6 @@ class KindOut(serializers.Serializer[Any]):
     can_act = serializers.BooleanField(help_text="Whether tools can act through one.")
 
 
-class KindsOut(serializers.Serializer[Any]):
-    results = KindOut(many=True)
-
-
 class ConnectorIn(StrictSerializer):
     kind = serializers.ChoiceField(choices=Connector.Kind.choices)
     name = serializers.CharField(max_length=200)
@@ -98,7 +94,8 @@ class RotateIn(StrictSerializer):
 
 class SecretOut(serializers.Serializer[Any]):
     secret = serializers.CharField(
-        allow_blank=True, help_text="That of a webhook, shown this once."
+        allow_blank=True,
+        help_text="Shown this once, where it was made here; else empty.",
     )
 
 
@@ -161,7 +158,8 @@ class TriedShown(TriedOut):
 
 class ConnectorMade(ConnectorRead):
     secret = serializers.CharField(
-        allow_blank=True, help_text="That of a webhook, shown this once."
+        allow_blank=True,
+        help_text="Shown this once, where it was made here; else empty.",
     )
 
     class Meta(ConnectorRead.Meta):

@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from ledger.doors import Pages, etag, insist_on_match
+from ledger.doors import Pages, Whole, etag, insist_on_match
 from perception import connectors
 from perception.api.breakers import (
     BreakerIn,
@@ -29,7 +29,7 @@ from perception.api.connector_shapes import (
     ConnectorMade,
     ConnectorOut,
     ConnectorRead,
-    KindsOut,
+    KindOut,
     RotateIn,
     SecretOut,
     TriedOut,
@@ -82,7 +82,7 @@ class Connectors(_Own):
             )
         shown = {
             **ConnectorRead(self.get_queryset().get(pk=made.pk)).data,
-            "secret": _once(made),
+            "secret": _once(made, given.validated_data),
         }
         return Response(shown, status=status.HTTP_201_CREATED, headers=_UNKEPT)
 
@@ -90,9 +90,12 @@ class Connectors(_Own):
 class Kinds(APIView):
     """Which kinds of connectors there are, and how each is configured."""
 
-    @extend_schema(operation_id="connectors_kinds", responses=KindsOut)
+    pagination_class = Whole
+
+    @extend_schema(operation_id="connectors_kinds", responses=KindOut(many=True))
     def get(self, request: Request) -> Response:
-        return Response(KindsOut({"results": connectors.kinds()}).data)
+        shown = KindOut(connectors.kinds(), many=True).data
+        return Whole().answer(request, shown, "kind")
 
 
 class OneConnector(_Own):
@@ -144,7 +147,7 @@ class Rotate(_Own):
                 now=timezone.now(),
                 **given.validated_data,
             )
-        shown = secret if connector.kind in SIGNED else ""
+        shown = "" if "secret" in given.validated_data else secret
         return Response({"secret": shown}, headers=_UNKEPT)
 
 
@@ -204,6 +207,7 @@ def _flat(given: dict[str, Any]) -> dict[str, Any]:
     return {**{k: v for k, v in given.items() if k != "caps"}, **given.get("caps", {})}
 
 
-def _once(connector: Connector) -> str:
-    """The secret that was made for a webhook; that of a source is known to its owner."""
-    return connectors.secrets_of(connector)[0] if connector.kind in SIGNED else ""
+def _once(connector: Connector, given: dict[str, Any]) -> str:
+    """The secret that was made here; one that was sent is known to its sender."""
+    is_made_here = connector.kind in SIGNED and "secret" not in given
+    return connectors.secrets_of(connector)[0] if is_made_here else ""

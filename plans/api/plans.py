@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from autonomy.api.shapes import account_for
 from ledger.api import EntryOut, EntryPages, entries_about
-from ledger.doors import Pages, insist_on_match
+from ledger.doors import Pages, Whole, insist_on_match
 from perception.rules.callers import caller_of
 from plans import contract, drafting, standing
 from plans.api.shapes import (
@@ -118,25 +118,21 @@ class OnePlan(SeenPlans):
         return self.tagged(pk)
 
 
-class PlanStepsOut(serializers.Serializer[Any]):
-    results = StepOut(many=True)
-    next = serializers.URLField(allow_null=True)
-    previous = serializers.URLField(allow_null=True)
-
-
 class Steps(SeenPlans):
     """The steps of one plan, in their order."""
 
     refusals = ("409", "412", "428")
+    filter_backends = ()
+    pagination_class = Whole
 
-    @extend_schema(operation_id="plans_steps", responses=PlanStepsOut)
+    @extend_schema(operation_id="plans_steps", responses=StepOut(many=True))
     def get(self, request: Request, pk: UUID) -> Response:
-        return self._shown(pk)
+        return self._shown(request, pk)
 
     @extend_schema(
         operation_id="plans_steps_replace",
         request=StepsIn,
-        responses=PlanStepsOut,
+        responses=StepOut(many=True),
     )
     def put(self, request: Request, pk: UUID) -> Response:
         """Put these in place of the open steps of a DRAFT."""
@@ -144,13 +140,14 @@ class Steps(SeenPlans):
         given.is_valid(raise_exception=True)
         self.insist_seen(pk)
         _edit(request, pk, given.validated_data)
-        return self._shown(pk)
+        return self._shown(request, pk)
 
-    def _shown(self, pk: UUID) -> Response:
+    def _shown(self, request: Request, pk: UUID) -> Response:
         plan = self.one(pk)
         steps = StepOut(plan.steps.all(), many=True).data
-        shown = {"results": steps, "next": None, "previous": None}
-        return Response(shown, headers={"ETag": tag_of(plan)})
+        shown = Whole().answer(request, steps, "step_id")
+        shown["ETag"] = tag_of(plan)
+        return shown
 
 
 class PlanLedger(SeenPlans):

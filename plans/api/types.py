@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from ledger.doors import Whole
 from plans.errors import NoSuchPlanType
 from plans.types.base import PlanType, StepTemplate
 from plans.types.registry import TYPES, type_of
@@ -51,19 +52,15 @@ class PlanTypeOut(serializers.Serializer[Any]):
     max_touches = serializers.IntegerField()
 
 
-class PlanTypesOut(serializers.Serializer[Any]):
-    results = PlanTypeOut(many=True)
-    next = serializers.URLField(allow_null=True)
-    previous = serializers.URLField(allow_null=True)
-
-
 class PlanTypes(APIView):
     """Every type of plan, the one that goes first at the top."""
 
-    @extend_schema(operation_id="plan_types_list", responses=PlanTypesOut)
+    pagination_class = Whole
+
+    @extend_schema(operation_id="plan_types_list", responses=PlanTypeOut(many=True))
     def get(self, request: Request) -> Response:
         shown = [_shown(each) for each in TYPES.values()]
-        return Response({"results": shown, "next": None, "previous": None})
+        return Whole().answer(request, shown, "key")
 
 
 class OnePlanType(APIView):

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from autonomy import runs
+from autonomy import decide, runs
 from autonomy.models import Run
 from autonomy.rules.runs import RunStatus, Stage
 from autonomy.runs import Held, May, everywhere
@@ -38,3 +38,11 @@ def claim(
     """Take a run, in a transaction of its own."""
     with tenant_scope(tenant):
         return runs.claim(run, stage, tenant=tenant, may=may)
+
+
+def settled(held: Held) -> Stage | None:
+    """Decide, in the transaction that rules are asked in; others open theirs."""
+    if not decide.is_ruled():
+        return decide.decide(held)
+    with tenant_scope(held.tenant):
+        return decide.decide(held)

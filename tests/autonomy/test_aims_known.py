@@ -8,7 +8,6 @@ from typing import Any
 
 from autonomy import goals
 from autonomy.context import for_the_record, frozen_context, is_from_outside
-from autonomy.decide import decide
 from autonomy.models import ContextField, Goal, Run
 from autonomy.rules.snapshots import MOST, size
 from autonomy.views.account_words import stood_words
@@ -21,6 +20,7 @@ from perception.heat import standing_of
 from perception.models import Opportunity, Signal
 from perception.rules.roles import Role
 from tests.autonomy.aims import DAY, END, a_goal, other_account
+from tests.autonomy.claims import settled
 from tests.autonomy.conftest import Desk
 from tests.autonomy.pages import enter, of_run, walked, words
 from tests.autonomy.test_decide import held_at, signal_at
@@ -139,7 +139,7 @@ def test_what_it_knew_holds_both(desk: Desk) -> None:
     """D1, L7: kept with the run, and stated with its decision."""
     goal = a_goal(desk, account=desk.account.id)
     held = held_at(desk, escalated_just_now(desk))
-    decide(held)
+    settled(held)
     with tenant_scope(desk.tenant):
         run = Run.objects.get(pk=held.id)
         entry = Entry.objects.get(run_id=held.id, kind="run.decided")

@@ -10,7 +10,7 @@ import pytest
 
 from autonomy.approve import approve
 from autonomy.context import for_the_record, frozen_context
-from autonomy.decide import ask, decide, question, settle
+from autonomy.decide import ask, question, settle
 from autonomy.drafts import Said, keep
 from autonomy.errors import NotAdmitted
 from autonomy.models import ContextField, DecisionUse, Intent, Run, SynthesizerCall
@@ -22,7 +22,7 @@ from autonomy.synthesizers.base import Answer, Asked, NoAnswer
 from ledger.models import Entry
 from ledger.scope import tenant_scope
 from perception.models import Contact, Opportunity, Signal
-from tests.autonomy.claims import claim
+from tests.autonomy.claims import claim, settled
 from tests.autonomy.conftest import Desk
 from tests.conftest import NOW
 
@@ -165,7 +165,7 @@ def test_rules_become_intents_that_nobody_has_judged(desk: Desk) -> None:
     with tenant_scope(desk.tenant):
         signal = signal_at(desk, "product_usage_anomaly", change=-0.4)
     held = held_at(desk, signal)
-    assert decide(held) is Stage.APPROVE
+    assert settled(held) is Stage.APPROVE
     with tenant_scope(desk.tenant):
         intents = list(Intent.objects.filter(run_id=held.id).order_by("rank"))
         assert [(each.rank, each.action_type) for each in intents] == [
@@ -244,7 +244,8 @@ def test_what_does_not_hold_is_refused_and_stated(desk: Desk) -> None:
 def test_where_nothing_holds_the_rules_take_over(desk: Desk) -> None:
     """D2: outside the registry altogether is refused, recorded, and made good."""
     strange = Draft(action_type="wire_money", parameters={}, confidence=1)
-    answer = Answer(drafts=(strange,), tokens=9, cost=Decimal("0.5"))
+    took = {"tokens": 9, "cost": Decimal("0.5"), "model": "m", "prompt": "p"}
+    answer = Answer(drafts=(strange,), **took)
     with tenant_scope(desk.tenant):
         run = run_at(desk)
         asked = question(
@@ -254,7 +255,8 @@ def test_where_nothing_holds_the_rules_take_over(desk: Desk) -> None:
         intents = keep(run, settled, now=NOW)
     assert settled.said.synthesizer == "rules"
     assert settled.said.fallback == "http: nothing of its answer holds"
-    assert (settled.said.answer.tokens, settled.said.answer.cost) == (9, Decimal("0.5"))
+    kept = settled.said.answer
+    assert {name: getattr(kept, name) for name in took} == took
     assert [each.code for each in settled.refused] == ["UNKNOWN_ACTION"]
     assert [each.action_type for each in intents] == [
         "create_briefing", "create_follow_up_task",
@@ -294,14 +296,15 @@ def test_hard_stops_are_not_offered_and_one_that_comes_is_blocked(desk: Desk) ->
 
 def test_the_rules_answer_where_the_chosen_one_does_not(desk: Desk) -> None:
     """D2: and it is said; what the attempt took stays counted."""
-    stub = Stub(NoAnswer("it was late", tokens=7, cost=Decimal(1)))
+    took = {"tokens": 7, "cost": Decimal(1), "model": "m", "prompt": "p"}
+    stub = Stub(NoAnswer("it was late", **took))
     with tenant_scope(desk.tenant):
         asked = question(
             uuid4(), frozen_context(desk.account, None, now=NOW), tenant=desk.tenant
         )
     answer, synthesizer, fallback = ask(asked, stub, timeout=1)
     assert (synthesizer, fallback) == ("rules", "http: it was late")
-    assert (answer.tokens, answer.cost) == (7, Decimal(1))
+    assert {name: getattr(answer, name) for name in took} == took
     assert answer.drafts[0].action_type == "create_briefing"
 
 
@@ -309,18 +312,20 @@ def test_a_charged_call_is_counted_and_never_made_twice(
     desk: Desk, chosen: Callable[[Any], Stub]
 ) -> None:
     """G4, P6: recorded before it goes out; a run that comes back is not charged again."""
-    stub = chosen(Answer(drafts=(NOTE,), tokens=50, cost=Decimal("0.02"), model="m"))
+    took = {"tokens": 50, "cost": Decimal("0.02"), "model": "m", "prompt": "p"}
+    stub = chosen(Answer(drafts=(NOTE,), **took))
     with tenant_scope(desk.tenant):
         signal = signal_at(desk, text="Hello")
     held = held_at(desk, signal)
-    assert decide(held) is Stage.APPROVE
+    assert settled(held) is Stage.APPROVE
     with tenant_scope(desk.tenant):
         intent = Intent.objects.get(run_id=held.id)
         assert (intent.rank, intent.tainted) == (1, True)
         use = DecisionUse.objects.get(key=desk.tenant)
         assert (use.tokens, use.cost) == (50, Decimal("0.02"))
         entry = Entry.objects.get(run_id=held.id, kind="run.decided")
-        assert entry.data["model"] == {"name": "m", "tokens": 50, "cost": "0.02"}
+        said = {"name": "m", "tokens": 50, "cost": "0.02", "prompt": "p"}
+        assert entry.data["model"] == said
         before = Run.objects.get(pk=held.id).context
         # As if the worker had died right after the call.
         Intent.objects.filter(run_id=held.id).update(run_id=None)
@@ -329,7 +334,7 @@ def test_a_charged_call_is_counted_and_never_made_twice(
         )
         signal_at(desk, text="Something later")
     again = claim(held.id, Stage.DECIDE, tenant=desk.tenant)
-    assert decide(again) is Stage.APPROVE
+    assert settled(again) is Stage.APPROVE
     assert stub.asked == 1
     with tenant_scope(desk.tenant):
         assert SynthesizerCall.objects.filter(run_id=held.id, charged=True).count() == 1
@@ -344,7 +349,7 @@ def test_no_admission_no_call(desk: Desk, chosen: Callable[[Any], Stub]) -> None
     stub = chosen(Answer(drafts=(NOTE,)))
     held = held_at(desk, gate_result="DEFER")
     with pytest.raises(NotAdmitted):
-        decide(held)
+        settled(held)
     assert stub.asked == 0
     with tenant_scope(desk.tenant):
         assert not SynthesizerCall.objects.filter(run_id=held.id).exists()
@@ -359,7 +364,7 @@ def test_who_lost_the_run_keeps_nothing(
     held = held_at(desk)
     with tenant_scope(desk.tenant):
         Run.objects.filter(pk=held.id).update(fence=held.fence + 1)
-    assert decide(held) is None
+    assert settled(held) is None
     assert stub.asked == 0
     with tenant_scope(desk.tenant):
         assert not Intent.objects.filter(run_id=held.id).exists()

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from django.conf import settings
 
-from autonomy import admission, pipeline
+from autonomy import pipeline
 from autonomy.models import Run
 from autonomy.relay import Relay, Sent
 from autonomy.rules.runs import Stage
@@ -70,7 +70,7 @@ def test_what_breaks_at_first_is_taken_back_whole_and_counts(
     """Nothing of the failed admission stays; it is put off, with the error."""
     tried: list[int] = []
     run = waiting(desk)
-    monkeypatch.setattr(admission, "gate", _gate_that(_breaks, tried))
+    monkeypatch.setitem(pipeline.STAGES, Stage.GATE, _gate_that(_breaks, tried))
     with pytest.raises(KeyError):
         _walk(desk, run)
     row = _row(desk, run)
@@ -93,7 +93,7 @@ def test_what_breaks_every_time_is_parked(
     """As often as MAX_ATTEMPTS, wherever it breaks; what went well before stays."""
     tried: list[int] = []
     run = waiting(desk)
-    monkeypatch.setattr(admission, "trigger", _gate_that(_breaks, tried))
+    monkeypatch.setitem(pipeline.STAGES, Stage.TRIGGER, _gate_that(_breaks, tried))
     for _ in range(settings.MAX_ATTEMPTS):
         with pytest.raises(KeyError):
             _walk(desk, run)
@@ -110,7 +110,7 @@ def test_attempts_whose_process_died_are_counted_too(
     """Once a message stayed without an answer, each claim counts by itself."""
     tried: list[int] = []
     run = waiting(desk)
-    monkeypatch.setattr(admission, "trigger", _gate_that(_dies, tried))
+    monkeypatch.setitem(pipeline.STAGES, Stage.TRIGGER, _gate_that(_dies, tried))
 
     def sent(message: Sent) -> None:
         if message.run == run:

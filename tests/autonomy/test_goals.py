@@ -9,7 +9,6 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from autonomy import catching_up, counting, goals
-from autonomy.decide import decide
 from autonomy.errors import GoalEnded, NoSuchScope, NotYourGoal
 from autonomy.models import Goal, Intent, Run
 from autonomy.rules.runs import Stage
@@ -26,7 +25,7 @@ from tests.autonomy.aims import (
     other_account,
     seen,
 )
-from tests.autonomy.claims import claim
+from tests.autonomy.claims import claim, settled
 from tests.autonomy.conftest import Desk
 from tests.conftest import NOW
 
@@ -192,7 +191,7 @@ def test_a_goal_that_is_behind_starts_runs(desk: Desk) -> None:
     ]
     held = claim(run.id, Stage.DECIDE, tenant=desk.tenant)
     assert held is not None
-    decide(held)
+    settled(held)
     with tenant_scope(desk.tenant):
         intents = Intent.objects.filter(run_id=run.id).order_by("rank")
         assert [each.origin for each in intents] == ["ritual", "ritual"]

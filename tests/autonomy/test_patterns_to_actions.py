@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 
-from autonomy.decide import decide
 from autonomy.entering import enter
 from autonomy.models import Intent, Run
 from ledger.scope import tenant_scope
@@ -12,6 +11,7 @@ from perception.interactions import keep
 from perception.models import Signal
 from perception.patterns import scan_due
 from perception.sources.base import Met
+from tests.autonomy.claims import settled
 from tests.autonomy.conftest import Desk
 from tests.autonomy.test_decide import held_at
 from tests.conftest import NOW
@@ -60,7 +60,7 @@ def test_a_pattern_leads_to_its_action(
     with tenant_scope(desk.tenant):
         signal = Signal.objects.get(payload__rule=rule)
         assert Run.objects.filter(signal_id=signal.id).count() == 1
-    decide(held_at(desk, signal))
+    settled(held_at(desk, signal))
     with tenant_scope(desk.tenant):
         proposed = Intent.objects.filter(account=desk.account)
         assert action in {each.action_type for each in proposed}
@@ -77,6 +77,6 @@ def test_the_same_at_other_accounts_proposes_nothing(desk: Desk) -> None:
             occurred_at=NOW,
             received_at=NOW,
         )
-    decide(held_at(desk, signal))
+    settled(held_at(desk, signal))
     with tenant_scope(desk.tenant):
         assert not Intent.objects.exists()

@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, transaction
 
-from autonomy.decide import decide
 from autonomy.models import Choice, HouseRanking, Intent, Ranking, Verdict
 from autonomy.rules.ranking import FEATURES_VERSION
 from ledger.models import Entry
 from ledger.scope import tenant_scope
 from perception.models import Tenant
 from perception.rules.roles import Role
+from tests.autonomy.claims import settled
 from tests.autonomy.conftest import Desk
 from tests.autonomy.test_decide import held_at, signal_at
 from tests.conftest import NOW
@@ -45,7 +45,7 @@ def decided(desk: Desk) -> list[Choice]:
     with tenant_scope(desk.tenant):
         signal = signal_at(desk, "product_usage_anomaly", change=-0.4)
     held = held_at(desk, signal)
-    assert decide(held) is not None
+    assert settled(held) is not None
     with tenant_scope(desk.tenant):
         rows = Choice.objects.filter(run_id=held.id).order_by("position")
         return list(rows.select_related("intent"))

@@ -18,17 +18,16 @@ from tests.conftest import NOW
 
 
 def test_a_run_asks_only_so_often(db: None) -> None:
-    """A run needs at most so many round trips; what needs the database alone commits
-    with its claim, every later stage by itself.
+    """A run needs at most so many round trips, and two commits: what needs the database
+    alone with its claim, the decision with its verdict and the act of the house.
     """
     world = open_world(accounts=2)
     by_stage(world)
     found = by_stage(world)
-    stages = [name for name in found if name not in ("claim", "whole")]
+    stages = [name for name in found if name not in ("between", "whole")]
     assert stages == ["trigger", "gate", "decide", "approve", "execute"]
-    assert [found[name]["commits"] for name in stages] == [0, 0, 1, 1, 1]
-    assert found["claim"]["commits"] == 1
-    assert found["whole"]["round_trips"] <= 17
+    assert found["whole"]["commits"] == 2
+    assert found["whole"]["round_trips"] <= 9
     assert found["whole"]["savepoints"] == 0
     with tenant_scope(world.tenant):
         runs = list(Intent.objects.values_list("run_id", flat=True))

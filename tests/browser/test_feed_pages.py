@@ -95,9 +95,10 @@ def test_a_seller_decides_by_keyboard(busy: Desk, page: Page) -> None:
 def test_what_is_decided_elsewhere_goes_without_a_reload(
     busy: Desk, page: Page
 ) -> None:
-    """U1: live; the marked card stays marked."""
+    """U1: live; the marked card stays marked, and H5: open since it was first shown."""
     log_in(page, busy)
     expect(page.locator("[data-card]")).to_have_count(3)
+    since = page.locator("[data-card] [name=shown]").nth(0).input_value()
     page.keyboard.press("j")
     with tenant_scope(busy.tenant):
         last = Approval.objects.order_by("id").last()
@@ -106,6 +107,7 @@ def test_what_is_decided_elsewhere_goes_without_a_reload(
     page.evaluate("htmx.trigger('#next', 'look')")
     expect(page.locator("[data-card]")).to_have_count(2)
     expect(page.locator("[data-card]").nth(0)).to_be_focused()
+    expect(page.locator("[data-card] [name=shown]").nth(0)).to_have_value(since)
 
 
 def test_the_pages_are_for_everybody_who_looks(busy: Desk, page: Page) -> None:

@@ -13,8 +13,9 @@ from autonomy.execute import start
 from autonomy.models import Approval, Execution, Intent, Run, Tool
 from autonomy.propose import propose
 from autonomy.rules.catalogue import CORE
-from autonomy.settle import End, finish
+from autonomy.settle import finish
 from autonomy.steering import set_budget, set_mode
+from autonomy.tools.base import End
 from ledger.scope import tenant_scope
 from perception.accounts import add_account
 from perception.intake import receive

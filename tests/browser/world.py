@@ -18,8 +18,9 @@ from autonomy.policies import save_data
 from autonomy.propose import propose
 from autonomy.rules.data import DEFAULT
 from autonomy.rules.runs import Stage
-from autonomy.settle import End, finish
+from autonomy.settle import finish
 from autonomy.steering import set_opt_in
+from autonomy.tools.base import End
 from config.sandbox import furnish
 from ledger.clock import clock
 from ledger.scope import tenant_scope

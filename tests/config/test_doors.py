@@ -197,7 +197,7 @@ DEEP = b'{"a":' * 100 + b"1" + b"}" * 100
         ),
         (
             b'{"external_id": "a", "name": "b", "owner": "no@where"}',
-            400,
+            404,
             "NO_SUCH_MEMBER",
         ),
         (

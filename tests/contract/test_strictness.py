@@ -113,6 +113,23 @@ def test_a_secret_whose_key_is_gone_is_replaced(admin: Api, house: House) -> Non
         assert connectors.secrets_of(held) == [answer.json()["secret"]]
 
 
+def test_what_is_changed_is_changed_with_its_tag_in_hand(db: None) -> None:
+    """U3: every PUT and PATCH, but for breakers: they are switches that move by
+    themselves, and whoever holds one open has no time to lose.
+    """
+    document = Client().get("/api/schema/?format=json").json()
+    without = {
+        path
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+        if method in ("put", "patch") and "428" not in operation["responses"]
+    }
+    assert without == {
+        "/api/v1/connectors/{id}/breaker/",
+        "/api/v1/tools/{key}/breaker/",
+    }
+
+
 def test_the_document_says_what_is_needed(db: None) -> None:
     """U3: If-Match where it is insisted on, and bodies that know their fields."""
     document = Client().get("/api/schema/?format=json").json()

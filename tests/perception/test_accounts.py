@@ -198,7 +198,7 @@ def test_looks_and_heat_are_no_change_of_the_account(own: Own) -> None:
         (Role.AUDITOR, {"owner": None}, 403, "PERMISSION_DENIED"),
         (Role.INTEGRATION, {"owner": None}, 403, "PERMISSION_DENIED"),
         (Role.APPROVER, {"closed": True}, 403, "ADMIN_CHANGES"),
-        (Role.ADMIN, {"owner": "who@no.example"}, 400, "NO_SUCH_MEMBER"),
+        (Role.ADMIN, {"owner": "who@no.example"}, 404, "NO_SUCH_MEMBER"),
         (Role.ADMIN, {"timezone": "Rome"}, 400, "VALIDATION_ERROR"),
         (Role.ADMIN, {"lifecycle": "LOST"}, 400, "VALIDATION_ERROR"),
         (Role.ADMIN, {"closed": None}, 400, "VALIDATION_ERROR"),

@@ -227,8 +227,9 @@ def test_rotation_loses_no_delivery(sender: Sender) -> None:
     second = admin.send("POST", path, {}).json()["secret"]
     assert sender.send().status_code == 202
     assert sender.send(secret=second).status_code == 202
-    third = admin.send("POST", path, {"secret": STRANGER}).json()["secret"]
-    assert third == STRANGER
+    third = STRANGER
+    given = admin.send("POST", path, {"secret": third})
+    assert (given.status_code, given.json()) == (200, {"secret": ""})
     assert sender.send().status_code == 401
     assert sender.send(secret=second).status_code == 202
     fourth = admin.send("POST", path, {"keep_old": False}).json()["secret"]
@@ -280,6 +281,33 @@ def test_a_connector_is_added_and_its_secret_shown_once(house: House) -> None:
         assert secret not in str([entry.data for entry in entries])
     again = admin.send("POST", "connectors/", {"kind": "webhook", "name": "Desk"})
     assert (again.status_code, again.json()["code"]) == (409, "CONNECTOR_THERE")
+
+
+@pytest.mark.parametrize(
+    ("kind", "config"),
+    [
+        ("webhook", {}),
+        ("outbound", {"url": "https://hub.example/events"}),
+        ("http", {"url": "https://feed.example/items"}),
+    ],
+)
+def test_a_secret_that_was_sent_does_not_come_back(
+    house: House, kind: str, config: dict[str, Any]
+) -> None:
+    """T5: neither when a connector is added, nor when it gets another one."""
+    admin = house.client(Role.ADMIN)
+    body = {"kind": kind, "name": "Desk", "config": config, "secret": STRANGER}
+    made = admin.send("POST", "connectors/", body)
+    assert (made.status_code, made.json()["secret"]) == (201, "")
+    assert STRANGER not in made.content.decode()
+    with tenant_scope(house.tenant):
+        assert connectors.secrets_of(Connector.objects.get()) == [STRANGER]
+    other = "whsec_" + base64.b64encode(b"x" * 24).decode()
+    path = f"connectors/{made.json()['id']}/rotate/"
+    turned = admin.send("POST", path, {"secret": other})
+    assert (turned.status_code, turned.json()) == (200, {"secret": ""})
+    with tenant_scope(house.tenant):
+        assert connectors.secrets_of(Connector.objects.get())[0] == other
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from autonomy.deciding import newest
 from autonomy.execute import start
 from autonomy.models import Execution
 from autonomy.permits import digest
+from autonomy.tools.base import End
 from ledger.clock import clock
 from ledger.record import SYSTEM
 from ledger.rules.kinds import Kind
@@ -42,7 +43,7 @@ def started(course: Course, plan: Plan) -> Execution:
 def finish(course: Course, execution: Execution) -> bool:
     with tenant_scope(course.tenant):
         held = Execution.objects.select_related("intent").get(pk=execution.pk)
-        end = settle.End(status=Execution.Status.SUCCEEDED, outcome={})
+        end = End(status=Execution.Status.SUCCEEDED, outcome={})
         return settle.finish(held, end, fence=held.intent.fence, at=clock())
 
 

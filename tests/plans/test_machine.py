@@ -15,7 +15,8 @@ from autonomy.execute import start
 from autonomy.models import Execution, Intent
 from autonomy.perform import perform
 from autonomy.retract import retract
-from autonomy.settle import End, finish
+from autonomy.settle import finish
+from autonomy.tools.base import End
 from config.worlds.time import virtual_time
 from ledger.clock import clock
 from ledger.record import SYSTEM

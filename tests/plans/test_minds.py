@@ -9,6 +9,7 @@ import pytest
 
 from autonomy.models import ContextField, DecisionUse, Intent
 from autonomy.pacing import change_decision_budget
+from autonomy.synthesizers.base import digest
 from ledger.clock import clock
 from ledger.scope import tenant_scope
 from perception.models import Account, Signal
@@ -63,6 +64,7 @@ def test_a_model_may_choose_reword_and_doubt(
         "0.020000",
     )
     assert len(service.asked) == 1
+    assert (told["model"], told["prompt"]) == ("http", digest(service.bodies[0]))
     with tenant_scope(course.tenant):
         used = DecisionUse.objects.get(tenant_id=course.tenant, key=course.tenant)
         assert (used.tokens, used.cost) == (90, Decimal("0.02"))
@@ -157,6 +159,7 @@ def test_a_model_that_fails_changes_nothing(
         "rules",
         "http: it answered with status 500",
     )
+    assert told["prompt"] == digest(service.bodies[0])
     assert len(service.asked) == 1
 
 
@@ -194,3 +197,4 @@ def test_a_language_model_is_asked_the_same(
     )
     told = course.entries(plan, "plan.proposed")[0].data["proposal"]
     assert (told["model"], told["tokens"]) == ("gpt-4o-mini", 1000)
+    assert told["prompt"].startswith("proposals/")

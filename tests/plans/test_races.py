@@ -16,7 +16,8 @@ from autonomy.decisions import approve as say_yes
 from autonomy.errors import AutonomyError
 from autonomy.execute import start
 from autonomy.models import Approval, Execution, Intent
-from autonomy.settle import End, finish
+from autonomy.settle import finish
+from autonomy.tools.base import End
 from config.problems import STATUSES
 from ledger.clock import clock
 from ledger.scope import tenant_scope

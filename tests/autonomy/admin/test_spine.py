@@ -14,7 +14,8 @@ from django.utils import timezone
 from autonomy import decisions
 from autonomy.execute import start
 from autonomy.models import Approval, Execution, Intent, Run
-from autonomy.settle import End, finish
+from autonomy.settle import finish
+from autonomy.tools.base import End
 from ledger.rules.kinds import Kind
 from ledger.scope import tenant_scope
 from perception.intake import receive

@@ -120,7 +120,7 @@ def test_edit_then_approve(desk: Desk) -> None:
         ("edit", {"parameters": {"subject": ""}}),
         ("snooze", {"until": "2020-01-01T00:00:00Z"}),
         ("snooze", {"until": "soon"}),
-        ("delegate", {"to": "nobody@nowhere.example"}),
+        ("delegate", {"to": ""}),
         ("approve", {"sure": True}),
         ("approve", {"payload_hash": "x" * 72}),
     ],
@@ -268,6 +268,7 @@ def test_how_people_decide_is_counted_for_those_who_oversee(desk: Desk) -> None:
     assert {high["approver"]} == {str(desk.house.members[Role.APPROVER].id)}
     assert (high["risk"], high["decisions"], high["approved"]) == ("HIGH", 1, 0)
     assert high["median_seconds"] > 300 * 86400
+    assert high["median_dwell_seconds"] is None
     assert (high["glanced"], high["rubber_stamp"]) == (0.0, False)
     assert (medium["risk"], medium["decisions"]) == ("MEDIUM", 11)
     assert medium["edited"] == pytest.approx(1 / 11)
@@ -275,6 +276,12 @@ def test_how_people_decide_is_counted_for_those_who_oversee(desk: Desk) -> None:
     assert medium["most_in_an_hour"] in (11, 12)
     for role in (Role.SELLER, Role.APPROVER, Role.INTEGRATION):
         assert send(desk, role, "approvals/oversight/").status_code == 403
+    with tenant_scope(desk.tenant):
+        for id_, seconds in zip(ids[1:4], (4.0, 8.0, 400.0), strict=True):
+            Approval.objects.filter(pk=id_).update(dwell_seconds=seconds)
+    medium = send(desk, Role.AUDITOR, "approvals/oversight/").json()[1]
+    assert medium["median_dwell_seconds"] == 8.0
+    assert medium["glanced"] == pytest.approx(8 / 11)
     past = "approvals/oversight/?from=2020-01-01T00:00:00Z&to=2020-02-01T00:00:00Z"
     assert send(desk, Role.ADMIN, past).json() == []
 

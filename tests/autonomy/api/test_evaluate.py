@@ -142,7 +142,7 @@ def test_accounts_of_others_are_not_there(desk: Desk, other: House) -> None:
     for id_ in (theirs.id, free.id, uuid4()):
         assert problem(evaluate(desk, account=str(id_))) == (404, "NOT_FOUND")
     refused = evaluate(desk, opportunity=str(uuid4()))
-    assert problem(refused) == (400, "NO_SUCH_TARGET")
+    assert problem(refused) == (404, "NO_SUCH_TARGET")
 
 
 # --- Explanations ------------------------------------------------------------------------

@@ -112,7 +112,7 @@ def test_sellers_see_and_set_their_own(desk: Desk) -> None:
         for path in (f"goals/{hidden['id']}/", f"goals/{hidden['id']}/suggestions/"):
             assert problem(seller.send("GET", path))[0] == 404
     refused = seller.send("POST", "goals/", body(account=str(foreign.id)))
-    assert problem(refused) == (400, "NO_SUCH_SCOPE")
+    assert problem(refused) == (404, "NO_SUCH_SCOPE")
     approver = str(desk.house.members[Role.APPROVER].id)
     refused = seller.send("POST", "goals/", body(seller=approver))
     assert problem(refused) == (403, "NOT_YOUR_GOAL")

@@ -217,7 +217,7 @@ def test_foreign_things_are_not_there(desk: Desk, other: House) -> None:
             contact = Contact.objects.get(account=account)
         for target in ({"opportunity": opportunity.id}, {"contact": contact.id}):
             refused = post(desk, **target)
-            assert problem(refused) == (400, "NO_SUCH_TARGET")
+            assert problem(refused) == (404, "NO_SUCH_TARGET")
             assert "Bo" not in refused.content.decode()
     nothing_happened(desk)
 

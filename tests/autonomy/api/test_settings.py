@@ -147,7 +147,7 @@ def test_scopes_that_are_not_there(desk: Desk, other: House) -> None:
 
     def refused(path: str, body: dict[str, Any]) -> str:
         answer = admin.send("POST", path, body)
-        assert problem(answer) == (400, "NO_SUCH_SCOPE")
+        assert problem(answer) == (404, "NO_SUCH_SCOPE")
         return str(answer.json()["detail"])
 
     for path, body, noun in (

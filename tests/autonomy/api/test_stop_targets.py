@@ -109,7 +109,7 @@ def test_a_connector_that_nothing_acts_through_cannot_be_stopped(
         str(uuid4()),
     ):
         refused = engage(desk, "connector", id_)
-        assert problem(refused) == (400, "NO_SUCH_SCOPE")
+        assert problem(refused) == (404, "NO_SUCH_SCOPE")
         said.append(refused.json()["detail"].replace(id_, "…"))
     assert said[2] == said[3]
     assert switches(desk.house) == 0

@@ -25,6 +25,7 @@ FIELDS = {
     "id", "scope", "target", "reason", "status", "engaged_by", "committed_at",
     "release_reason", "released_by", "released_at", "full_at",
 }  # fmt: skip
+NOT_THERE = (404, "NO_SUCH_SCOPE")
 CERTIFICATE = {
     "kill_switch", "scope", "target", "since", "committed_at", "released_at",
     "acts_before", "in_flight", "acts_after", "latency_ms", "signature",
@@ -140,26 +141,26 @@ def test_what_stops_nothing_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("scope", "target", "code"),
+    ("scope", "target", "refusal"),
     [
-        ("tenant", "x", "NEEDS_TARGET"),
-        ("account", "", "NEEDS_TARGET"),
-        ("account", "nobody", "NO_SUCH_SCOPE"),
-        ("account", "{foreign}", "NO_SUCH_SCOPE"),
-        ("seller", "{foreign}", "NO_SUCH_SCOPE"),
-        ("tool", "internl.note", "NO_SUCH_SCOPE"),
-        ("connector", "internl", "NO_SUCH_SCOPE"),
-        ("action_type", "draft_mail", "NO_SUCH_SCOPE"),
-        ("plan_type", "RENEWAL_DEFENCE", "NO_SUCH_SCOPE"),
+        ("tenant", "x", (400, "NEEDS_TARGET")),
+        ("account", "", (400, "NEEDS_TARGET")),
+        ("account", "nobody", NOT_THERE),
+        ("account", "{foreign}", NOT_THERE),
+        ("seller", "{foreign}", NOT_THERE),
+        ("tool", "internl.note", NOT_THERE),
+        ("connector", "internl", NOT_THERE),
+        ("action_type", "draft_mail", NOT_THERE),
+        ("plan_type", "RENEWAL_DEFENCE", NOT_THERE),
     ],
 )
 def test_a_target_must_be_there_to_be_found(
-    desk: Desk, other: House, scope: str, target: str, code: str
+    desk: Desk, other: House, scope: str, target: str, refusal: tuple[int, str]
 ) -> None:
     """A1: somebody who presses it and misspells must not believe that it stopped."""
     theirs = another_account(other)
     refused = engage(desk, scope, target.format(foreign=theirs.id))
-    assert problem(refused) == (400, code)
+    assert problem(refused) == refusal
     assert switches(desk.house) == 0
 
 

@@ -16,6 +16,7 @@ class Service:
         self.answers = answers
         self.status = 200
         self.asked: list[Any] = []
+        self.bodies: list[bytes] = []
         self.headers: list[dict[str, str]] = []
         self.paths: list[str] = []
         self.over = Event()
@@ -23,9 +24,9 @@ class Service:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                said = orjson.loads(
-                    self.rfile.read(int(self.headers["content-length"]))
-                )
+                came = self.rfile.read(int(self.headers["content-length"]))
+                said = orjson.loads(came)
+                service.bodies.append(came)
                 service.asked.append(said)
                 service.headers.append(dict(self.headers.items()))
                 service.paths.append(self.path)

@@ -8,7 +8,6 @@ import orjson
 import pytest
 
 from autonomy.approve import approve
-from autonomy.decide import decide
 from autonomy.models import Execution, Intent, Permit, Run
 from autonomy.rules.catalogue import CORE, HARD_STOPS
 from autonomy.rules.runs import Stage
@@ -17,7 +16,7 @@ from ledger.scope import tenant_scope
 from perception.accounts import add_account
 from perception.models import Account, Signal
 from perception.rules.roles import Role
-from tests.autonomy.claims import claim, waiting
+from tests.autonomy.claims import claim, settled, waiting
 from tests.autonomy.conftest import Desk
 from tests.conftest import NOW
 
@@ -57,7 +56,7 @@ def obeyed(
             )
         run = waiting(desk, Stage.DECIDE, signal_id=signal.id)
         held = claim(run, Stage.DECIDE, tenant=desk.tenant)
-        assert decide(held) is Stage.APPROVE
+        assert settled(held) is Stage.APPROVE
         assert len(service.asked) == 1
         with tenant_scope(desk.tenant):
             intents = list(Intent.objects.filter(run_id=run).order_by("rank"))

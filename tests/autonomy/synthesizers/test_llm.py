@@ -175,8 +175,8 @@ def test_what_a_useless_answer_took_is_counted(model: Any) -> None:
     _, chosen = model(completes({**FINE, "confidence": 2}))
     with pytest.raises(NoAnswer) as refusal:
         chosen.propose(ASKED, timeout=10)
-    assert refusal.value.tokens == 1000
-    assert refusal.value.cost > 0
+    assert refusal.value.taken.tokens == 1000
+    assert refusal.value.taken.cost > 0
 
 
 @pytest.mark.parametrize("status", [400, 401, 429, 500, 503])

@@ -152,7 +152,7 @@ def test_bodies_are_strict(course: Course) -> None:
     wrong = post(course, {**BRIEF, "parameters": {"nothing": 1}})
     assert problem(wrong) == (400, "WRONG_PARAMETERS")
     foreign = post(course, opportunity=str(anywhere()))
-    assert problem(foreign) == (400, "NO_SUCH_TARGET")
+    assert problem(foreign) == (404, "NO_SUCH_TARGET")
     many = post(course, *[BRIEF] * 101)
     assert many.status_code == 400
     assert none_made(course)
