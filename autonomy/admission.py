@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
 import orjson
 
@@ -12,7 +13,7 @@ from autonomy.rules.gate import GateFacts, GateVerdict, judge_cost
 from autonomy.rules.runs import GateResult, RunStatus, Stage
 from autonomy.rules.triggers import SHIPPED, Pace, Trigger, Windows, fire, within_hour
 from autonomy.rules.worth import worth
-from autonomy.runs import Held
+from autonomy.runs import Held, May
 from ledger import spans
 from ledger.record import Fact
 from ledger.rules.kinds import Kind
@@ -30,17 +31,30 @@ _FIRED = """
 UPDATE autonomy_accountpace SET fired_at = %s, recent = %s::jsonb
 WHERE tenant_id = %s AND account_id = %s AND trigger = %s
 """
-# What both look at, as the gate goes on in the transaction of the trigger.
-_READ = """
-SELECT autonomy_gate(a.tenant_id, a.id, %s, %s, %s)::text, a.closed_at IS NOT NULL
-FROM perception_account a WHERE a.tenant_id = %s AND a.id = %s
+# What both look at, as the gate goes on in the transaction of the trigger; of what is
+# claimed, as the trigger goes on in that of the claim.
+_LOOKED = """
+SELECT (autonomy_gate(a.tenant_id, a.id, {trigger}, %s, %s)
+        || jsonb_build_object('closed', a.closed_at IS NOT NULL))::text
+FROM perception_account a WHERE a.tenant_id = %s AND a.id = {account}
+"""
+_READ = _LOOKED.format(trigger="%s", account="%s")
+_CLAIMED = f"""{
+    _LOOKED.format(trigger="c.run->>'trigger'", account="(c.run->>'account_id')::uuid")
+} AND c.run->>'status' <> 'PARKED'
 """
 _ALLOWED = "SELECT autonomy_admit(%s, %s, %s, %s, %s, %s, %s)"
 
 
+def claim(run: UUID, stage: Stage, *, tenant: UUID, may: May) -> Held | None:
+    """Take a run, with what its admission looks at."""
+    paced = (_CLAIMED, (run, CROWD, tenant))
+    return runs.claim(run, stage, tenant=tenant, may=may, paced=paced)
+
+
 def trigger(held: Held) -> Stage | None:
     """Whether the run's trigger fires; stated either way."""
-    row = held.paced = _read(held)
+    row = held.paced = held.paced or _read(held)
     windows = _windows(held.trigger, row["windows"])
     at = datetime.fromisoformat(row["at"])
     recent = within_hour([datetime.fromisoformat(at) for at in row["recent"]], now=at)
@@ -159,8 +173,9 @@ def _windows(trigger_: str, row: dict[str, Any] | None) -> Windows:
 
 def _read(held: Held) -> dict[str, Any]:
     asked = [held.trigger, held.id, CROWD, held.tenant, held.account]
-    found = Writes().ask(_READ, asked)
-    return {**orjson.loads(found[0][0]), "closed": found[0][1]}
+    ((text,),) = Writes().ask(_READ, asked)
+    row: dict[str, Any] = orjson.loads(text)
+    return row
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -5,8 +5,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from autonomy.permits import digest
-from autonomy.reading import read_known
+from autonomy.reading import known_asked, read_known
 from autonomy.rules.guardrails import GATED_STAGES
 from autonomy.rules.snapshots import (
     MOST,
@@ -46,18 +48,14 @@ def frozen_context(
     now: datetime,
     trigger: str = "",
     more: Mapping[str, Any] | None = None,
+    known: str = "",
 ) -> dict[str, Any]:
     """Everything that a decision may rest on, as plain data that never changes again.
 
-    `more`: what else the run is about, such as a pattern, a goal, posture.
+    `more`: what else the run is about, such as a pattern, a goal, posture. `known`: what
+    was read for it, if it was.
     """
-    found = read_known(
-        tenant=current_tenant(),
-        account=account.id,
-        signal=signal,
-        most=(PEOPLE, SIGNALS, RECENT, FIELDS),
-        now=now,
-    )
+    found = orjson.loads(known or read_known(asked_of(account.id, signal, now=now)))
     started, people, deals = found["signal"], found["people"], found["deals"]
     names = names_of([(each["name"], each["email"]) for each in people])
     signals = _signals(started, found["signals"], names)
@@ -84,6 +82,14 @@ def frozen_context(
     while size(context) > MOST and len(signals) > 1:
         signals.pop()
     return context
+
+
+def asked_of(account: UUID, signal: UUID | None, *, now: datetime) -> list[Any]:
+    """What is asked for it."""
+    most, tenant = (PEOPLE, SIGNALS, RECENT, FIELDS), current_tenant()
+    return known_asked(
+        tenant=tenant, account=account, signal=signal, most=most, now=now
+    )
 
 
 def for_the_record(context: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,12 +11,13 @@ from django.db.models import F
 from uuid_utils.compat import uuid7
 
 from autonomy import ranking, registry, runs
-from autonomy.context import frozen_context
+from autonomy.context import asked_of, frozen_context
 from autonomy.drafts import RULES, Said, Settled, keep
 from autonomy.errors import NotAdmitted, WrongParameters
 from autonomy.models import DecisionUse, Run
 from autonomy.propose import check_parameters
 from autonomy.ranking import PLAIN, STANDING, Standing
+from autonomy.reading import KNOWN
 from autonomy.rows import Writes
 from autonomy.rules.actions import ActionType, Tier, normalise
 from autonomy.rules.proposals import Draft, Refused, Sorted, sort_out
@@ -30,7 +31,6 @@ from ledger.errors import Unstatable
 from ledger.rules.canonical import check
 from ledger.scope import current_tenant, tenant_scope
 from perception import tenants
-from perception.models import Account
 
 MOST_BYTES, MOST_DEPTH = 32 * 1024, 8
 ASKED_BEFORE = "it was asked before, and is not charged for twice"
@@ -210,8 +210,9 @@ def _begin(held: Held, chosen: Synthesizer) -> Begun | None:
     before sees the same bytes again.
     """
     named, at_once = [held.tenant, held.id, held.fence], chosen.name == RULES
-    where, also = _LOCKED if at_once else _HELD, (STANDING, registry.ROWS)
-    found = Writes().find(Run, where, named, beside=("account",), also=also)
+    where, also = _LOCKED if at_once else _HELD, (STANDING, registry.ROWS, KNOWN)
+    known = asked_of(held.account, held.signal, now=held.at)
+    found = Writes().find(Run, where, [*known, *named], beside=("account",), also=also)
     if not found:
         return None
     (run,) = found
@@ -220,7 +221,14 @@ def _begin(held: Held, chosen: Synthesizer) -> Begun | None:
     standing = ranking.read(run.ranking)
     context = run.context or {}
     if "signals" not in context:
-        context = _freeze(held, run.account, more=context)
+        context = frozen_context(
+            run.account,
+            held.signal,
+            now=held.at,
+            trigger=held.trigger,
+            more=context,
+            known=run.known,
+        )
     if not at_once:
         # Asking takes its time: what is asked about is kept before, and the lease begins
         # anew. The rules answer at once.
@@ -238,12 +246,6 @@ def _begin(held: Held, chosen: Synthesizer) -> Begun | None:
         # Nobody is charged for them: their call is kept with what they answer.
         return replace(begun, writes=writes)
     return replace(begun, call=call if writes.send() else None)
-
-
-def _freeze(held: Held, account: Account, *, more: Mapping[str, Any]) -> dict[str, Any]:
-    return frozen_context(
-        account, held.signal, now=held.at, trigger=held.trigger, more=more
-    )
 
 
 def _finish(held: Held, begun: Begun, answered: Said) -> Stage | None:

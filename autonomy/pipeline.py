@@ -57,10 +57,13 @@ def _begin(
     held, following = None, None
     try:
         with tenant_scope(tenant):
-            held = runs.claim(run, stage, tenant=tenant, may=may)
+            claim = admission.claim if stage in ADMISSION else runs.claim
+            held = claim(run, stage, tenant=tenant, may=may)
             following = stage if held else None
             if held and not held.again and not _is_apart(stage):
                 following = _steps(stage, held)
+            elif held:
+                held.paced = None
     except Exception as error:
         if held is not None:
             _failed(held, error, claimed=False)
@@ -156,6 +159,7 @@ def _failed(held: Held, error: Exception, *, claimed: bool = True) -> None:
     logger.warning("stage failed", name=str(held.id), error=type(error).__name__)
 
 
+ADMISSION = frozenset((Stage.TRIGGER, Stage.GATE))
 STAGES: dict[Stage, Callable[[Held], Stage | None]] = {
     Stage.TRIGGER: admission.trigger,
     Stage.GATE: admission.gate,

@@ -1,5 +1,6 @@
 """The one read that brings everything a verdict needs to know."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -26,10 +27,12 @@ SELECT coalesce(jsonb_agg(to_jsonb(g)), '[]') FROM (
     ORDER BY g.account_id IS NULL, g.seller_id IS NULL, g."end", g.id LIMIT %s) g
 """
 _KNOWN = f"""
-SELECT (autonomy_context(%s, %s, %s, %s, %s, %s, %s)
+(autonomy_context(%s, %s, %s, %s, %s, %s, %s)
         || jsonb_build_object('summaries', ({LATELY}), 'standing', {STANDING},
                               'goals', ({_GOALS})))::text
 """
+# The same among the columns of a run that is read.
+KNOWN = ("known", _KNOWN)
 _READ = """
 SELECT (autonomy_read(%s, %s, %s, %s, %s, %s, %s) || jsonb_build_object('holds',
     (SELECT coalesce(jsonb_object_agg(c.acts_as, c.config->'hold_s'), '{}')
@@ -65,21 +68,24 @@ def read_rows(
     return row
 
 
-def read_known(
+def known_asked(
     *,
     tenant: UUID,
     account: UUID,
     signal: UUID | None,
     most: tuple[int, int, int, int],
     now: datetime,
-) -> dict[str, Any]:
-    """What a frozen context is made of; `most`: people, signals, what was lately, fields."""
-    asked = [
+) -> list[Any]:
+    """The values of `KNOWN`; `most`: people, signals, what was lately, fields."""
+    return [
         *(tenant, account, signal, *most),
         *(tenant, account, tenant, account),
         *standing_asked(tenant, account),
         *(account, tenant, now, most[2]),
     ]
-    found = Writes().ask(_KNOWN, asked)
-    row: dict[str, Any] = orjson.loads(found[0][0])
-    return row
+
+
+def read_known(asked: Sequence[Any]) -> str:
+    """What a frozen context is made of."""
+    found: str = Writes().ask(f"SELECT {_KNOWN}", asked)[0][0]
+    return found

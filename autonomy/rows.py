@@ -94,7 +94,8 @@ class Writes:
         also: tuple[tuple[str, str], ...] = (),
     ) -> list[Any]:
         """Send all of them, then read rows whole, each as `t`, with those that they name
-        `beside` them, and what is `also` asked under a name.
+        `beside` them, and what is `also` asked under a name. Of the values, those of the
+        latter come first.
         """
         select, parts = _select(model, beside, also)
         rows = self.ask(f"{select} WHERE {where}", values)

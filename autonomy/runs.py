@@ -1,6 +1,6 @@
 """Runs: claimed with a fence, moved by it, parked when they fail too often."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,8 +19,13 @@ from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant
 
 May = Callable[[Stage], bool]
+NOTHING: tuple[str, Sequence[Any]] = ("NULL", ())
 
-_CLAIM = "SELECT autonomy_claim_run(%s, %s, %s, %s, %s)::text"
+# Whoever claims for admission also takes along what that looks at.
+_CLAIM = """
+WITH c AS MATERIALIZED (SELECT autonomy_claim_run(%s, %s, %s, %s, %s) AS run)
+SELECT c.run::text, ({}) FROM c
+"""
 
 
 @dataclass(kw_only=True)
@@ -41,7 +46,7 @@ class Held:
     again: bool
     # Whether this worker goes on into a stage.
     may: May
-    # What the trigger read in the transaction at hand, for the gate.
+    # What trigger and gate look at, as it was read in the transaction at hand.
     paced: dict[str, Any] | None = None
     # What was proposed in the transaction at hand, and what was approved on this walk.
     proposed: list[Intent] = field(default_factory=list)
@@ -58,12 +63,21 @@ def everywhere(stage: Stage) -> bool:
     return True
 
 
-def claim(run: UUID, stage: Stage, *, tenant: UUID, may: May) -> Held | None:
+def claim(
+    run: UUID,
+    stage: Stage,
+    *,
+    tenant: UUID,
+    may: May,
+    paced: tuple[str, Sequence[Any]] = NOTHING,
+) -> Held | None:
     """Take a run of the tenant in scope that waits at a stage; None where there is
-    nothing to take. It is taken once that is committed.
+    nothing to take. It is taken once that is committed. `paced`: an expression to be
+    read of what was claimed, for the same transaction, and its values.
     """
     lasts, most = settings.LEASE_SECONDS, settings.MAX_ATTEMPTS
-    ((text,),) = Writes().ask(_CLAIM, [tenant, run, stage.value, lasts, most])
+    asked = [tenant, run, stage.value, lasts, most, *paced[1]]
+    ((text, found),) = Writes().ask(_CLAIM.format(paced[0]), asked)
     if text is None:
         return None
     row = orjson.loads(text)
@@ -83,6 +97,7 @@ def claim(run: UUID, stage: Stage, *, tenant: UUID, may: May) -> Held | None:
         at=datetime.fromisoformat(row["at"]),
         again=row["attempts"] > 1,
         may=may,
+        paced=orjson.loads(found) if found else None,
     )
 
 

@@ -63,16 +63,21 @@ class Spine:
     """The product: from the rows of signals to acts that succeeded."""
 
     def __init__(self, number: int, world: World, **env: str) -> None:
-        self.fleet, self.world = Fleet(number, **env), world
+        self.fleet = Fleet(number, "-I", "bench.parts.told", **env)
+        self.world = world
 
     def lot(self, count: int) -> None:
         runs = self.world.post(count)
-        pause = 0.001 if count == 1 else 0.02
-        wait_for(lambda: done(self.world, runs) == count, pause=pause)
+        wait_for(lambda: done(self.world, runs) == count)
 
     def probe(self) -> float:
-        self.lot(1)
-        return time.perf_counter() - self.world.commits[-1]
+        bare.forget()
+        runs = self.world.post(1)
+        wait_for(lambda: bare.ended() == 1, pause=0.001)
+        took = time.perf_counter() - self.world.commits[-1]
+        if done(self.world, runs) != 1:
+            raise RuntimeError("a walk ended without its act")
+        return took
 
 
 def run() -> dict[str, Any]:
