@@ -1,6 +1,5 @@
 """Permits: minted when an act is approved, bound to it exactly, spent when it starts."""
 
-import hashlib
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,6 +10,7 @@ from autonomy.models import Intent, Permit, Verdict
 from autonomy.subjects import subjects_of
 from ledger.record import Actor, Fact
 from ledger.rules.canonical import canonical
+from ledger.rules.digest import sha256_of
 from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant
 from perception.vault import is_stamped, stamp
@@ -102,7 +102,7 @@ def action_digest(intent: Intent) -> str:
 
 
 def digest(plain: Any) -> str:
-    return "sha256:" + hashlib.sha256(canonical(plain)).hexdigest()
+    return sha256_of(canonical(plain))
 
 
 def _by(permit: Permit) -> Actor:

@@ -1,6 +1,5 @@
 """Policy bundles in CEL: read, compiled with types, tested, asked."""
 
-import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -27,6 +26,7 @@ from autonomy.rules.clauses import ID, MAX_TESTS, well_formed
 from autonomy.rules.facts import Facts
 from autonomy.rules.verdict import Decision, Judgement
 from ledger.rules.canonical import canonical
+from ledger.rules.digest import sha256_of
 
 SHIPPED = Path(__file__).parent / "bundles"
 POSITION = re.compile(r"<input>:(\d+):(\d+): (.*)")
@@ -83,7 +83,7 @@ class Source:
 
     @cached_property
     def version(self) -> str:
-        return "sha256:" + hashlib.sha256(canonical(self.plain())).hexdigest()
+        return sha256_of(canonical(self.plain()))
 
 
 class Program:

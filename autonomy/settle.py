@@ -146,10 +146,8 @@ def ended(
 def _told(
     execution: Execution, kind: Kind, end: End, *, at: datetime, depth: int
 ) -> tuple[Writes, list[Fact]]:
-    writes, subjects = (
-        Writes(),
-        {**subjects_of(execution.intent), "execution": execution.id},
-    )
+    writes = Writes()
+    subjects = {**subjects_of(execution.intent), "execution": execution.id}
     data = {
         "auto_executed": execution.auto_executed,
         "approval_source": str(execution.approval_source),

@@ -1,6 +1,5 @@
 """record(): the only door that writes an Entry, in the caller's own transaction."""
 
-import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from uuid_utils.compat import uuid7
 from ledger.errors import UnknownKind, Unstatable
 from ledger.prepared import prepared
 from ledger.rules.canonical import canonical, check
+from ledger.rules.digest import sha256_of
 from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant
 
@@ -101,7 +101,7 @@ def stating(
 
 def commitment(salt: bytes, value: Any) -> str:
     """What an entry says about a private value: nothing that can be guessed."""
-    return "sha256:" + hashlib.sha256(salt + canonical(value)).hexdigest()
+    return sha256_of(salt + canonical(value))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,5 @@
 """Who had to do with whom: interactions, kept once, with ids in place of people."""
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -11,6 +10,7 @@ import orjson
 from django.db import connection
 from uuid_utils.compat import uuid7
 
+from ledger.rules.digest import sha256_of
 from ledger.scope import current_tenant
 from perception.models import Contact, Interaction, Membership
 from perception.rules.interactions import (
@@ -127,7 +127,7 @@ def external_id(given: str) -> str:
     clean = cleaned(given, len(given))
     if clean == given and len(given) <= LONGEST_ID:
         return given
-    return "sha256:" + hashlib.sha256(given.encode("utf-8", "replace")).hexdigest()
+    return sha256_of(given.encode("utf-8", "replace"))
 
 
 def _row(account: UUID, external: str, met: Met, people: "_People") -> tuple[Any, ...]:

@@ -4,7 +4,6 @@ What is minimised: the sum of log losses plus penalty / 2 times the sum of squar
 coefficients of scaled features. The intercept is free.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from autonomy.learning.labels import Labelled
 from autonomy.learning.lists import compared
 from autonomy.rules.ranking import FEATURES_VERSION, LOGISTIC, score
 from ledger.rules.canonical import canonical
+from ledger.rules.digest import sha256_of
 
 Floats = NDArray[np.float64]
 Artefact = dict[str, Any]
@@ -176,4 +176,4 @@ def _figures(
 
 def digest_of(value: Any) -> str:
     """The digest of plain JSON, however its keys were ordered."""
-    return "sha256:" + hashlib.sha256(canonical(value)).hexdigest()
+    return sha256_of(canonical(value))

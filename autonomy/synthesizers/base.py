@@ -1,6 +1,5 @@
 """What every synthesizer is asked and answers, and how the chosen one is found."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_UP, Decimal
@@ -101,10 +100,6 @@ def choose() -> Synthesizer:
 def spelled(value: Mapping[str, Any]) -> bytes:
     """JSON as it is sent: the same bytes for the same, in whichever order it was read."""
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-
-
-def digest(sent: bytes) -> str:
-    return f"sha256:{hashlib.sha256(sent).hexdigest()}"
 
 
 def spent(tokens: object, cost: object) -> tuple[int, Decimal] | None:

@@ -14,10 +14,10 @@ from autonomy.synthesizers.base import (
     Answer,
     Asked,
     NoAnswer,
-    digest,
     spelled,
     spent,
 )
+from ledger.rules.digest import sha256_of
 from perception.egress import send
 from perception.errors import EgressFailed, EgressRefused
 
@@ -35,7 +35,7 @@ class Http:
 
     def propose(self, asked: Asked, *, timeout: float) -> Answer:
         body = body_of(asked)
-        put: dict[str, Any] = {"model": self.name, "prompt": digest(body)}
+        put: dict[str, Any] = {"model": self.name, "prompt": sha256_of(body)}
         try:
             answer = self._answered(body, asked, timeout)
         except NoAnswer as none:

@@ -26,10 +26,10 @@ from autonomy.synthesizers.base import (
     Answer,
     Asked,
     NoAnswer,
-    digest,
     spelled,
     spent,
 )
+from ledger.rules.digest import sha256_of
 from perception.egress import send
 from perception.errors import EgressFailed, EgressRefused
 from perception.rules.egress import FRAMING
@@ -189,4 +189,4 @@ def question_of(asked: Asked) -> str:
 def prompt_of(question: str) -> str:
     """Which words a model is asked with: the version of ours, and a digest of them all."""
     said = {"instructions": TASK, "answer": ANSWER, "question": question}
-    return f"{VERSION} {digest(spelled(said))}"
+    return f"{VERSION} {sha256_of(spelled(said))}"

@@ -1,6 +1,5 @@
 """Which way a tool reaches outside, for the tenant in scope, and with what in hand."""
 
-import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,7 @@ from autonomy.tools.base import Act, Hand, Job, Someone
 from autonomy.tools.binding import outside
 from autonomy.tools.hands import HANDS
 from autonomy.tools.http import Http
+from ledger.rules.digest import sha256_of
 from ledger.scope import current_tenant
 from perception import vault
 from perception.connectors import secrets_of
@@ -54,7 +54,7 @@ class Way:
         else:
             config = orjson.dumps(self.row.config, option=orjson.OPT_SORT_KEYS)
             where = f"{self.row.pk} {config.decode()}"
-        return "sha256:" + hashlib.sha256(where.encode()).hexdigest()
+        return sha256_of(where.encode())
 
 
 def way_of(key: str) -> Way | None:

@@ -1,6 +1,5 @@
 """How the tenant in scope is configured at this moment, and the names it knows."""
 
-import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -26,6 +25,7 @@ from autonomy.tools.binding import SHOWN
 from config.as_code.rules.differences import Shipped
 from config.as_code.rules.document import Entries, State, plain_of
 from ledger.rules.canonical import canonical
+from ledger.rules.digest import sha256_of
 from ledger.scope import current_tenant
 from perception.api.settings import SettingsShape
 from perception.models import Account, Membership, Tenant
@@ -69,7 +69,7 @@ def standing() -> State:
 
 def digest_of(state: State) -> str:
     """What tells one configuration from any other."""
-    return f"sha256:{hashlib.sha256(canonical(plain_of(state))).hexdigest()}"
+    return sha256_of(canonical(plain_of(state)))
 
 
 def data(plain: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,19 @@ from autonomy.runs import Held, May, everywhere
 from ledger.scope import tenant_scope
 from tests.autonomy.conftest import Desk
 
+# What is stated of an act that policy lets run and the house does, in its order.
+RAN_ALONE = [
+    "intent.proposed",
+    "intent.judged",
+    "budget.consumed",
+    "permit.minted",
+    "permit.spent",
+    "execution.started",
+    "execution.succeeded",
+    "outcome.recorded",
+    "signal.received",
+]
+
 
 def waiting(desk: Desk, stage: Stage = Stage.TRIGGER, **more: Any) -> UUID:
     """A run that may be taken at a stage, having come through those before it."""

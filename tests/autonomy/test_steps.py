@@ -13,6 +13,7 @@ from autonomy.switchboard import Wanted, engage
 from ledger.clock import clock
 from ledger.models import Entry
 from ledger.scope import tenant_scope
+from tests.autonomy.claims import RAN_ALONE
 from tests.autonomy.conftest import Desk
 from tests.autonomy.steps import (
     PLAN_TYPE,
@@ -38,17 +39,7 @@ def test_a_step_keeps_its_plan_and_its_facts_name_both(desk: Desk) -> None:
         assert Execution.objects.get(intent=intent).plan_type == PLAN_TYPE
         facts = Entry.objects.filter(intent_id=intent.id).order_by("number")
         stated = {each.kind: each.subjects for each in facts}
-    assert list(stated) == [
-        "intent.proposed",
-        "intent.judged",
-        "budget.consumed",
-        "permit.minted",
-        "permit.spent",
-        "execution.started",
-        "execution.succeeded",
-        "outcome.recorded",
-        "signal.received",
-    ]
+    assert list(stated) == RAN_ALONE
     for kind, subjects in stated.items():
         named = (subjects["plan"], subjects["step"])
         assert named == (str(step.plan), str(step.step)), kind

@@ -9,8 +9,8 @@ import pytest
 
 from autonomy.models import ContextField, DecisionUse, Intent
 from autonomy.pacing import change_decision_budget
-from autonomy.synthesizers.base import digest
 from ledger.clock import clock
+from ledger.rules.digest import sha256_of
 from ledger.scope import tenant_scope
 from perception.models import Account, Signal
 from perception.rules.roles import Role
@@ -64,7 +64,7 @@ def test_a_model_may_choose_reword_and_doubt(
         "0.020000",
     )
     assert len(service.asked) == 1
-    assert (told["model"], told["prompt"]) == ("http", digest(service.bodies[0]))
+    assert (told["model"], told["prompt"]) == ("http", sha256_of(service.bodies[0]))
     with tenant_scope(course.tenant):
         used = DecisionUse.objects.get(tenant_id=course.tenant, key=course.tenant)
         assert (used.tokens, used.cost) == (90, Decimal("0.02"))
@@ -159,7 +159,7 @@ def test_a_model_that_fails_changes_nothing(
         "rules",
         "http: it answered with status 500",
     )
-    assert told["prompt"] == digest(service.bodies[0])
+    assert told["prompt"] == sha256_of(service.bodies[0])
     assert len(service.asked) == 1
 
 
