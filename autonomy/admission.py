@@ -43,13 +43,15 @@ _CLAIMED = f"""{
     _LOOKED.format(trigger="c.run->>'trigger'", account="(c.run->>'account_id')::uuid")
 } AND c.run->>'status' <> 'PARKED'
 """
-_ALLOWED = "SELECT autonomy_admit(%s, %s, %s, %s, %s, %s, %s)"
+_ADMITTED = "autonomy_admit(%s, %s, %s, %s, %s, %s, %s)"
 
 
-def claim(run: UUID, stage: Stage, *, tenant: UUID, may: May) -> Held | None:
+def claim(
+    run: UUID, stage: Stage, *, tenant: UUID, may: May, rides: bool = True
+) -> Held | None:
     """Take a run, with what its admission looks at."""
     paced = (_CLAIMED, (run, CROWD, tenant))
-    return runs.claim(run, stage, tenant=tenant, may=may, paced=paced)
+    return runs.claim(run, stage, tenant=tenant, may=may, rides=rides, paced=paced)
 
 
 def trigger(held: Held) -> Stage | None:
@@ -91,11 +93,20 @@ def gate(held: Held) -> Stage | None:
     row, held.paced = held.paced or _read(held), None
     at = datetime.fromisoformat(row["at"])
     verdict = judge_cost(_facts(held, row), now=at)
-    if verdict.result is GateResult.ALLOW and not _admitted(held, row, at):
-        # Whatever was read: somebody else had the last one, so that none is left.
-        verdict = judge_cost(replace(_facts(held, row), runs_left=0), now=at)
+    admitted = _admitted(held, row, at)
+    if verdict.result is GateResult.ALLOW and not held.rides:
+        ((has_room,),) = Writes().ask(f"SELECT {_ADMITTED}", admitted)
+        if not has_room:
+            # Whatever was read: somebody else had the last one, so that none is left.
+            verdict = judge_cost(replace(_facts(held, row), runs_left=0), now=at)
     spans.note(result=verdict.result.value, reason=verdict.reason)
-    return _follow(held, verdict, _stated(held, Kind.GATE_JUDGED, _said(verdict), at))
+    following = _follow(
+        held, verdict, _stated(held, Kind.GATE_JUDGED, _said(verdict), at)
+    )
+    if following and held.rides:
+        # Last of all, as everybody's decisions are counted in the same rows.
+        Writes().insist(_ADMITTED, admitted).ride()
+    return following
 
 
 def _follow(held: Held, verdict: GateVerdict, writes: Writes) -> Stage | None:
@@ -149,22 +160,14 @@ def _facts(held: Held, row: dict[str, Any]) -> GateFacts:
     )
 
 
-def _admitted(held: Held, row: dict[str, Any], at: datetime) -> bool:
-    """Count the decision, unless the day's last one went to somebody else meanwhile."""
+def _admitted(held: Held, row: dict[str, Any], at: datetime) -> list[Any]:
+    """What counts the decision, unless the day's last one went to somebody else."""
     limits = row["limits"] or {}
-    found = Writes().ask(
-        _ALLOWED,
-        [
-            held.tenant,
-            held.account,
-            held.trigger,
-            at,
-            date.fromisoformat(row["day"]),
-            limits.get("runs_per_day", RUNS_PER_DAY),
-            limits.get("runs_per_account_day", RUNS_PER_ACCOUNT_DAY),
-        ],
-    )
-    return bool(found[0][0])
+    return [
+        *(held.tenant, held.account, held.trigger, at, date.fromisoformat(row["day"])),
+        limits.get("runs_per_day", RUNS_PER_DAY),
+        limits.get("runs_per_account_day", RUNS_PER_ACCOUNT_DAY),
+    ]
 
 
 def _windows(trigger_: str, row: dict[str, Any] | None) -> Windows:

@@ -40,10 +40,15 @@ class Judged:
 
 
 def approve(
-    intent: Intent, *, is_first: bool = True, act: AtOnce | None = None
+    intent: Intent,
+    *,
+    is_first: bool = True,
+    act: AtOnce | None = None,
+    rides: bool = False,
 ) -> Judged:
     """Judge an intent and let follow what must, all in the transaction at hand; its act
-    too, where `act` can do it now.
+    too, where `act` can do it now. `rides`: for whoever begins anew where a budget turns
+    out to be empty at the commit.
     """
     question = question_about(intent)
     if act is not None:
@@ -52,7 +57,7 @@ def approve(
     for _ in range(ROUNDS):
         if judged.verdict.decision is not Decision.AUTO_EXECUTE:
             break
-        if _let_run(intent, judged, is_first=is_first, act=act):
+        if _let_run(intent, judged, is_first=is_first, act=act, rides=rides):
             return _told(intent, judged)
         # Somebody was faster: what they left is what counts now.
         judged = look(question)
@@ -76,7 +81,12 @@ def _told(intent: Intent, judged: Judged) -> Judged:
 
 
 def _let_run(
-    intent: Intent, judged: Judged, *, is_first: bool, act: AtOnce | None
+    intent: Intent,
+    judged: Judged,
+    *,
+    is_first: bool,
+    act: AtOnce | None,
+    rides: bool,
 ) -> bool:
     """A permit and its budget, or nothing of both: False where a budget is empty.
 
@@ -102,6 +112,7 @@ def _let_run(
         day=answer.day,
         receipt=receipt,
         after=writes,
+        rides=rides,
     )
 
 

@@ -20,9 +20,7 @@ from perception.rules.callers import Caller
 from perception.rules.roles import sees_all_accounts
 from perception.tenants import today
 
-_CONSUME = """
-SELECT autonomy_consume(%s, %s, %s, %s, %s::uuid[], %s::uuid[], %s::int[])
-"""
+_CONSUMED = "autonomy_consume(%s, %s, %s, %s, %s::uuid[], %s::uuid[], %s::int[])"
 _HERE, _BACK = "SAVEPOINT unspent", "ROLLBACK TO SAVEPOINT unspent"
 _GIVE_BACK = "SELECT intent, receipt FROM autonomy_give_back_all(%s, %s::uuid[])"
 
@@ -34,28 +32,30 @@ def consume(
     day: date,
     receipt: UUID,
     after: Writes | None = None,
+    rides: bool = False,
 ) -> bool:
     """Take one out of every budget, or nothing; False where one of them is empty.
 
     Do it last in a transaction: until the commit, others wait for the same rows. `after`:
-    what is written in the same breath before it, and not at all where it fails.
+    what is written in the same breath before it, and not at all where it fails. What
+    `rides` is taken with the commit, and an empty budget refuses that.
     """
+    named = [
+        current_tenant(),
+        intent,
+        day,
+        receipt,
+        [line.budget for line in lines],
+        [line.key for line in lines],
+        [line.limit for line in lines],
+    ]
+    writes = after or Writes()
+    if rides:
+        writes.insist(f"{_CONSUMED} IS NOT NULL", named).ride()
+        return True
     if after is not None:
         ride(_HERE, ())
-        after.ride()
-    found = Writes().ask(
-        _CONSUME,
-        [
-            current_tenant(),
-            intent,
-            day,
-            receipt,
-            [line.budget for line in lines],
-            [line.key for line in lines],
-            [line.limit for line in lines],
-        ],
-    )
-    taken = found[0][0] is not None
+    taken = writes.ask(f"SELECT {_CONSUMED} IS NOT NULL", named) == [(True,)]
     if after is not None and not taken:
         with connection.cursor() as cursor:
             cursor.execute(_BACK)

@@ -20,7 +20,7 @@ from autonomy.approve import approve
 from autonomy.at_once import at_once
 from autonomy.models import Intent
 from autonomy.perform import perform
-from autonomy.rows import Writes
+from autonomy.rows import Writes, is_refused
 from autonomy.rules.runs import RunStatus, Stage
 from autonomy.runs import Held, May
 from ledger.scope import glance, tenant_scope
@@ -48,7 +48,7 @@ def walk(run: UUID, stage: Stage, *, tenant: UUID, may: May) -> None:
 
 
 def _begin(
-    run: UUID, stage: Stage, tenant: UUID, may: May
+    run: UUID, stage: Stage, tenant: UUID, may: May, *, rides: bool = True
 ) -> tuple[Held | None, Stage | None]:
     """Claim it, with what comes first in the same transaction; what comes next.
 
@@ -58,13 +58,15 @@ def _begin(
     try:
         with tenant_scope(tenant):
             claim = admission.claim if stage in ADMISSION else runs.claim
-            held = claim(run, stage, tenant=tenant, may=may)
+            held = claim(run, stage, tenant=tenant, may=may, rides=rides)
             following = stage if held else None
             if held and not held.again and not _is_apart(stage):
                 following = _steps(stage, held)
             elif held:
                 held.paced = None
     except Exception as error:
+        if rides and is_refused(error):
+            return _begin(run, stage, tenant, may, rides=False)
         if held is not None:
             _failed(held, error, claimed=False)
         raise
@@ -72,7 +74,20 @@ def _begin(
 
 
 def _breath(stage: Stage, held: Held) -> Stage | None:
-    """What one transaction takes of a walk, and where this worker goes on."""
+    """What one transaction takes of a walk, and where this worker goes on. Where the last
+    of what it takes went to somebody else meanwhile, it asks for that instead.
+    """
+    approved = list(held.approved)
+    try:
+        return _taken(stage, held)
+    except Error as error:
+        if not (held.rides and is_refused(error)):
+            raise
+    held.rides, held.proposed, held.noted, held.approved = False, [], {}, approved
+    return _taken(stage, held)
+
+
+def _taken(stage: Stage, held: Held) -> Stage | None:
     if _is_apart(stage):
         return _step(stage, held)
     with tenant_scope(held.tenant):
@@ -87,8 +102,11 @@ def _is_apart(stage: Stage) -> bool:
 
 
 def _steps(stage: Stage, held: Held) -> Stage | None:
+    after = WITH.get(stage)
+    held.joined = after is not None and held.may(after)
     following = _step(stage, held)
-    if following is not None and WITH.get(stage) is following:
+    held.joined = False
+    if following is not None and after is following:
         following = _step(following, held)
     return following
 
@@ -122,9 +140,11 @@ def _approve(held: Held) -> Stage | None:
     if is_last:
         # Before the budget, as others wait for its rows from then on.
         runs.go_on(held, RunStatus.DONE, Stage.EXECUTE, Writes())
+    else:
+        runs.settle(held)
     for intent in unjudged[:1]:
         intent.dispatched_at = runs.sent_at(held, Stage.EXECUTE)
-        approve(intent, act=at_once if _may_act(held) else None)
+        approve(intent, act=at_once if _may_act(held) else None, rides=held.rides)
         if intent.status == Intent.Status.APPROVED:
             held.approved.append(intent.id)
     return Stage.EXECUTE if is_last else Stage.APPROVE

@@ -16,21 +16,24 @@ from ledger.scope import system_glance
 # A later version's stages are for its own relay to send.
 KNOWN = frozenset(Stage)
 
-# Who has something to be done; and what is to be taken back, sent along the way.
-_STANDING = f"""
-SELECT 'enters', tenant_id, NULL::uuid FROM ({WAITING}) w
-UNION ALL SELECT 'undo', u.tenant, u.undo FROM autonomy_send_undos(%s, %s) u
-UNION ALL SELECT 'busy', b, NULL FROM autonomy_busy_tenants() b
-"""  # noqa: S608  nothing in it comes from outside
+# Tenants that had something to do lately are looked at first, this many of them.
+LATELY = 4
 
-# What was sent and nobody has taken up, within the windows of these tenants, before
-# more is sent: acts, then runs.
-_DUE = """
-SELECT 'seen' AS what, NULL::uuid AS id, NULL::uuid AS tenant, NULL AS stage,
-       count(*) FILTER (WHERE waits) AS waiting,
+# Who has something to be done; what is to be taken back, sent along the way; and, within
+# the windows of these tenants, what was sent and nobody has taken up, before more is
+# sent: acts, then runs.
+_ROUND = f"""
+SELECT 'enters' AS what, NULL::uuid AS id, tenant_id AS tenant, NULL AS stage,
+       NULL::bigint AS waiting, NULL::float AS age, NULL::boolean AS is_full
+FROM ({WAITING}) w
+UNION ALL SELECT 'undo', u.undo, u.tenant, NULL, NULL, NULL, NULL
+FROM autonomy_send_undos(%s, %s) u
+UNION ALL SELECT 'busy', NULL, b, NULL, NULL, NULL, NULL FROM autonomy_busy_tenants() b
+UNION ALL
+SELECT 'seen', NULL, NULL, NULL, count(*) FILTER (WHERE waits),
        coalesce(extract(epoch FROM clock_timestamp() - percentile_disc(0.5)
-           WITHIN GROUP (ORDER BY dispatched_at) FILTER (WHERE waits)), 0)::float AS age,
-       coalesce(bool_or(place >= %s), false) AS is_full
+           WITHIN GROUP (ORDER BY dispatched_at) FILTER (WHERE waits)), 0)::float,
+       coalesce(bool_or(place >= %s), false)
 FROM unnest(%s::uuid[]) AS t(id), LATERAL (
     (SELECT dispatched_at, row_number() OVER (ORDER BY due_at) AS place,
             dispatched_at IS NOT NULL
@@ -51,7 +54,7 @@ UNION ALL SELECT 'act', a.intent, a.tenant, NULL, NULL, NULL, NULL
 FROM autonomy_send_intents(%s::uuid[], %s, %s) a
 UNION ALL SELECT 'run', r.run, r.tenant, r.stage, NULL, NULL, NULL
 FROM autonomy_send_runs(%s::uuid[], %s, %s) r
-"""
+"""  # noqa: S608  nothing in it comes from outside
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +84,8 @@ class Relay:
     ) -> None:
         self.publish = publish
         self.turn: deque[UUID] = deque()
+        # Whose turn it was when somebody had something to do.
+        self.lately: list[UUID] = []
         self.room = room or settings.IN_FLIGHT
         # What may be under way of those whose turn it was, and whether somebody has
         # more to do than that.
@@ -94,58 +99,71 @@ class Relay:
             count += self._send()[0]
         return count
 
-    def _send(self) -> tuple[int, list[UUID]]:
-        """The same, and whose signals wait to be entered."""
-        self.full = False
-        again = settings.LEASE_SECONDS / 2
-        found = _glance(_STANDING, [settings.IN_FLIGHT, again])
-        entering = [tenant for what, tenant, _ in found if what == "enters"]
-        sent = [
-            Sent(tenant=tenant, stage=Stage.EXECUTE, undo=undo)
-            for what, tenant, undo in found
-            if what == "undo"
-        ]
-        busy = [tenant for what, tenant, _ in found if what == "busy"]
-        if tenants := self._in_turn(busy):
-            sent += self._due(tenants, again)
+    def _send(self) -> tuple[int, set[UUID]]:
+        """The same, and whose signals wait to be entered.
+
+        It asks for those whose turn it is by the round before, and once more only where
+        that missed somebody.
+        """
+        self.window, self.full = 0, False
+        asked = list(self.turn)[: settings.IN_FLIGHT] or self.lately
+        found = self._ask(asked, busy=bool(self.turn))
+        busy = [tenant for what, _, tenant, *_ in found if what == "busy"]
+        if missed := self._in_turn(busy, asked):
+            found += self._ask(missed, busy=True)
+        sent = [one for row in found if (one := _sent(*row[:4]))]
         # Only now: a message that comes before its commit would find nothing to take.
         is_literal = settings.SPINE_STRIDE is not None
         for message in bundled(mixed(sent), LEAST if is_literal else self.window):
             self.publish(message)
-        return len(sent), entering
+        return len(sent), {tenant for what, _, tenant, *_ in found if what == "enters"}
 
-    def _due(self, tenants: Sequence[str], again: float) -> list[Sent]:
-        """What is due of these tenants, acts before runs; and the room of the next round,
-        by what hands take up soon.
+    def _ask(self, tenants: Sequence[UUID], *, busy: bool) -> list[tuple[Any, ...]]:
+        """What is due of these tenants, and who has something to be done; where they
+        were `busy`, the room of the next round, by what hands take up soon.
         """
-        given = [list(tenants), each := self._each(tenants), again]
-        due = _glance(_DUE, [each, given[0], each, each, *given, *given])
-        ((*_, waiting, age, full),) = [row for row in due if row[0] == "seen"]
-        seen = Seen(waiting=waiting, age=age, full=full)
-        self.window, self.full = each * len(tenants), full
-        self.room = room_after(self.room, seen, most=settings.IN_FLIGHT)
-        return [
-            Sent(tenant=tenant, stage=Stage.EXECUTE, intent=id_)
-            if what == "act"
-            else Sent(tenant=tenant, stage=Stage(stage), run=id_)
-            for what, id_, tenant, stage, *_ in due
-            if what == "act" or (what == "run" and stage in KNOWN)
-        ]
+        again, each = settings.LEASE_SECONDS / 2, self._each(tenants)
+        given = [list(map(str, tenants)), each, again]
+        standing = [settings.IN_FLIGHT, again]
+        found = _glance(_ROUND, [*standing, each, given[0], each, each, *given, *given])
+        self.window += each * len(tenants)
+        ((*_, waiting, age, full),) = [row for row in found if row[0] == "seen"]
+        if busy:
+            seen = Seen(waiting=waiting, age=age, full=full)
+            self.room = room_after(self.room, seen, most=settings.IN_FLIGHT)
+        self.full = self.full or full
+        return found
 
-    def _each(self, tenants: Sequence[str]) -> int:
+    def _each(self, tenants: Sequence[UUID]) -> int:
         """The window of each of them."""
-        room = max(1, self.room // len(tenants))
+        room = max(1, self.room // max(1, len(tenants)))
         return min(room, settings.IN_FLIGHT_PER_TENANT)
 
-    def _in_turn(self, busy: Sequence[UUID]) -> list[str]:
-        """The tenants whose turn it is, at most as many as there is room for."""
-        known = set(self.turn)
-        self.turn.extend(tenant for tenant in busy if tenant not in known)
-        wanted = set(busy)
-        self.turn = deque(tenant for tenant in self.turn if tenant in wanted)
-        chosen = list(self.turn)[: settings.IN_FLIGHT]
-        self.turn.rotate(-len(chosen))
-        return [str(tenant) for tenant in chosen]
+    def _in_turn(self, busy: Sequence[UUID], asked: Sequence[UUID]) -> list[UUID]:
+        """Whose turn it was besides those who were asked for, at most as many as there
+        is room for; all of them come last from now on.
+        """
+        wanted, had = set(busy), set(asked)
+        known = dict.fromkeys([*self.turn, *busy])
+        waiting = [each for each in known if each in wanted and each not in had]
+        missed = waiting[: settings.IN_FLIGHT - len(had & wanted)]
+        had.update(missed)
+        self.turn = deque([each for each in waiting if each not in had])
+        self.turn.extend(each for each in [*asked, *missed] if each in wanted)
+        if busy:
+            self.lately = list(self.turn)[-LATELY:]
+        return missed
+
+
+def _sent(what: str, id_: UUID, tenant: UUID, stage: str | None) -> Sent | None:
+    """What a row of the answer sends."""
+    if what == "undo":
+        return Sent(tenant=tenant, stage=Stage.EXECUTE, undo=id_)
+    if what == "act":
+        return Sent(tenant=tenant, stage=Stage.EXECUTE, intent=id_)
+    if what == "run" and stage in KNOWN:
+        return Sent(tenant=tenant, stage=Stage(stage), run=id_)
+    return None
 
 
 def _glance(statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:

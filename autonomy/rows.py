@@ -14,6 +14,8 @@ from ledger.prepared import prepared
 from ledger.record import Fact, stating
 from ledger.riding import ride
 
+REFUSED = "HS001"
+
 
 class Writes:
     """Inserts and changes of rows, collected in their order and sent together, if need
@@ -62,6 +64,12 @@ class Writes:
         self._values += values
         return self
 
+    def insist(self, on: str, values: Sequence[Any]) -> Self:
+        """What has to hold when it comes to it; else `is_refused` says so of the error,
+        which takes the transaction back.
+        """
+        return self.add(f"SELECT autonomy_must({on})", values)
+
     def send(self) -> int:
         """Send all of them; return how many rows the last one touched."""
         if not self._statements:
@@ -104,6 +112,11 @@ class Writes:
 
     def _send(self, cursor: Any) -> None:
         cursor.execute(prepared(*self._statements), self._values)
+
+
+def is_refused(error: BaseException) -> bool:
+    """Whether something did not hold that was insisted on: somebody was faster."""
+    return getattr(error.__cause__, "pgcode", None) == REFUSED
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,6 +46,13 @@ class Held:
     again: bool
     # Whether this worker goes on into a stage.
     may: May
+    # Whether what others wait for may be taken with the commit; where that was refused
+    # once, it is asked.
+    rides: bool = True
+    # Whether another stage follows in the transaction at hand, and what of the run's
+    # columns is written with its move.
+    joined: bool = False
+    noted: dict[str, Any] = field(default_factory=dict)
     # What trigger and gate look at, as it was read in the transaction at hand.
     paced: dict[str, Any] | None = None
     # What was proposed in the transaction at hand, and what was approved on this walk.
@@ -69,6 +76,7 @@ def claim(
     *,
     tenant: UUID,
     may: May,
+    rides: bool = True,
     paced: tuple[str, Sequence[Any]] = NOTHING,
 ) -> Held | None:
     """Take a run of the tenant in scope that waits at a stage; None where there is
@@ -97,6 +105,7 @@ def claim(
         at=datetime.fromisoformat(row["at"]),
         again=row["attempts"] > 1,
         may=may,
+        rides=rides,
         paced=orjson.loads(found) if found else None,
     )
 
@@ -123,8 +132,21 @@ def move(
 def go_on(
     held: Held, status: RunStatus, stage: Stage, writes: Writes, **more: Any
 ) -> None:
-    """The same at the end of a stage, with what it wrote: it rides with the commit."""
-    _change(held, _moved(held, status, stage, more), writes).ride()
+    """The same at the end of a stage, with what it wrote: it rides with the commit, or
+    with the move of a stage that follows before that.
+    """
+    values = _moved(held, status, stage, more)
+    if held.joined and status not in TERMINAL:
+        held.noted |= values
+        writes.ride()
+    else:
+        _change(held, values, writes).ride()
+
+
+def settle(held: Held) -> None:
+    """Write what waits for the move of a stage that does not end yet."""
+    if held.noted:
+        _change(held, {}, Writes()).ride()
 
 
 def keep(held: Held, **values: Any) -> bool:
@@ -203,6 +225,7 @@ def _moved(
 
 def _change(held: Held, values: Mapping[str, Any], writes: Writes) -> Writes:
     """Columns of a run, written last if it is still held."""
+    values, held.noted = {**held.noted, **values}, {}
     changes = ", ".join(f"{name} = %s" for name in values)
     plain = [
         orjson.dumps(value).decode() if isinstance(value, dict) else value

@@ -94,7 +94,9 @@ def database(url: str) -> dict[str, Any]:
     options = settings.setdefault("OPTIONS", {})
     # Whoever stops within a transaction holds its locks only so long.
     guards = "-c lock_timeout=10s -c idle_in_transaction_session_timeout=90s"
-    options["options"] = f"-c app.tenant={NO_TENANT} {guards} {SERVER_LINE}"
+    # What is prepared is planned once, not each time anew for its values.
+    plans = "-c plan_cache_mode=force_generic_plan"
+    options["options"] = f"-c app.tenant={NO_TENANT} {guards} {plans} {SERVER_LINE}"
     options |= {"connect_timeout": 5, **LINE}
     settings["CONN_HEALTH_CHECKS"] = True
     settings["CONN_MAX_AGE"] = 60
