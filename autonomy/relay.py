@@ -9,7 +9,7 @@ from uuid import UUID
 from django.conf import settings
 
 from autonomy.entering import WAITING, enter
-from autonomy.rules.flow import LEAST, Seen, room_after, together
+from autonomy.rules.flow import LEAST, Seen, rest_after, room_after, together
 from autonomy.rules.runs import Stage
 from ledger.scope import system_glance
 
@@ -87,9 +87,9 @@ class Relay:
         # Whose turn it was when somebody had something to do.
         self.lately: list[UUID] = []
         self.room = room or settings.IN_FLIGHT
-        # What may be under way of those whose turn it was, and whether somebody has
-        # more to do than that.
-        self.window, self.full = LEAST, False
+        # What may be under way of those whose turn it was, and for how many seconds
+        # hands have enough of it.
+        self.window, self.rest = LEAST, 0.0
 
     def round(self) -> int:
         """Send what is due and has room; return how much that was."""
@@ -105,7 +105,7 @@ class Relay:
         It asks for those whose turn it is by the round before, and once more only where
         that missed somebody.
         """
-        self.window, self.full = 0, False
+        self.window, self.rest = 0, 0.0
         asked = list(self.turn)[: settings.IN_FLIGHT] or self.lately
         found = self._ask(asked, busy=bool(self.turn))
         busy = [tenant for what, _, tenant, *_ in found if what == "busy"]
@@ -128,10 +128,10 @@ class Relay:
         found = _glance(_ROUND, [*standing, each, given[0], each, each, *given, *given])
         self.window += each * len(tenants)
         ((*_, waiting, age, full),) = [row for row in found if row[0] == "seen"]
+        seen = Seen(waiting=waiting, age=age, full=full)
         if busy:
-            seen = Seen(waiting=waiting, age=age, full=full)
             self.room = room_after(self.room, seen, most=settings.IN_FLIGHT)
-        self.full = self.full or full
+        self.rest = max(self.rest, rest_after(seen))
         return found
 
     def _each(self, tenants: Sequence[UUID]) -> int:

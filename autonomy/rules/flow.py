@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 # As much as is sent to hands that nobody has seen at work.
 LEAST = 4
+# Seconds after which more is sent where there is more than fits: at least, and at most.
+SOON, LATER = 0.04, 0.1
 # Seconds that half of what is sent may wait for a hand.
 PATIENCE = 0.15
 # Where fewer than one in so many places waits, the hands are about to be empty.
@@ -15,7 +17,7 @@ SHARE = 4
 # Runs that travel in one message, at most: a message costs as much as half a walk.
 MOST_TOGETHER = 8
 # As many messages should be on their way before one carries more than one run.
-APART = 6
+APART = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,7 +42,17 @@ def room_after(room: int, seen: Seen, *, most: int) -> int:
         return max(LEAST, min(room, room * 3 // 4))
     if seen.waiting * SHARE <= room:
         return min(most, room * 2)
+    if seen.age * 3 <= PATIENCE * 2:
+        # They keep up: what is sent in fewer and fuller messages costs them less.
+        return min(most, room + 1)
     return room
+
+
+def rest_after(seen: Seen) -> float:
+    """Seconds for which hands have enough: about as many as half of it waits; 0 where
+    whoever calls may hurry them.
+    """
+    return max(SOON, min(seen.age, LATER)) if seen.full else 0.0
 
 
 def together(room: int, count: int) -> int:

@@ -34,7 +34,7 @@ from perception.pulse import Calls, beat
 logger = structlog.get_logger("config.relay")
 
 # Between rounds: while there is work, and while nobody says that there is.
-BUSY_PAUSE, FULL_PAUSE, IDLE_PAUSE = 0.02, 0.04, 0.25
+BUSY_PAUSE, IDLE_PAUSE = 0.02, 0.25
 STUCK_AFTER = 15
 
 
@@ -66,9 +66,9 @@ class Command(BaseCommand):
             # What is under way ends soon, and makes room for more.
             pause = BUSY_PAUSE if guarded(relay.round) else min(2 * pause, IDLE_PAUSE)
             self.rounded = time.monotonic()
-            if relay.full:
+            if relay.rest:
                 # Hands have all that they take up soon, so no call can hurry them.
-                self.stopping.wait(FULL_PAUSE)
+                self.stopping.wait(relay.rest)
             else:
                 ear.wait(pause)
         ear.close()
