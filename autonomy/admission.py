@@ -47,7 +47,7 @@ _ADMITTED = "autonomy_admit(%s, %s, %s, %s, %s, %s, %s)"
 
 
 def claim(
-    run: UUID, stage: Stage, *, tenant: UUID, may: May, rides: bool = True
+    run: UUID, stage: Stage, *, tenant: UUID, may: May, rides: bool = False
 ) -> Held | None:
     """Take a run, with what its admission looks at."""
     paced = (_CLAIMED, (run, CROWD, tenant))

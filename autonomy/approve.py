@@ -11,7 +11,7 @@ from autonomy import asking, budget, facts, permits, replaying, switchboard
 from autonomy.facts import Answer, Question
 from autonomy.models import Intent, Permit, Verdict
 from autonomy.policies import policy_of
-from autonomy.rows import Writes
+from autonomy.rows import Writes, new
 from autonomy.rules import verdict as verdicts
 from autonomy.rules.catalogue import CORE
 from autonomy.rules.judge import judge
@@ -190,7 +190,8 @@ def keep(intent: Intent, judged: Judged, *, is_first: bool = True) -> Verdict:
 
 def _row(intent: Intent, judged: Judged, *, is_first: bool) -> Verdict:
     """The same, not yet kept."""
-    return Verdict(
+    return new(
+        Verdict,
         tenant_id=current_tenant(),
         intent=intent,
         facts=judged.answer.facts.sealed(),

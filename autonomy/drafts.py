@@ -11,7 +11,7 @@ from autonomy.models import Intent
 from autonomy.permits import digest
 from autonomy.propose import proposed
 from autonomy.ranking import Ranked, choices
-from autonomy.rows import Writes
+from autonomy.rows import Writes, new
 from autonomy.rules.actions import ActionType
 from autonomy.rules.proposals import Draft, Refused
 from autonomy.synthesizers.base import Answer, Asked
@@ -122,7 +122,8 @@ def _intent(
     traits = action.traits
     is_about_deal = traits.external_contact or bool(traits.touches)
     is_addressed = traits.external_contact or action.key in ADDRESSED
-    return Intent(
+    return new(
+        Intent,
         tenant_id=current_tenant(),
         account_id=settled.asked.account,
         # The house says whom and what it concerns; whoever wrote it does not.

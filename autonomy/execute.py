@@ -10,7 +10,7 @@ from autonomy import approve, asking, budget, permits, replaying, switchboard
 from autonomy.errors import NoPermit
 from autonomy.facts import Answer, read
 from autonomy.models import Approval, Execution, Intent, Permit
-from autonomy.rows import Writes
+from autonomy.rows import Writes, new
 from autonomy.rules.approvals import Hindrance, Standing, hindrance, required_role
 from autonomy.rules.facts import BudgetLine
 from autonomy.rules.recheck import GONE, LOST_RIGHT, Lapsed, objections
@@ -188,7 +188,8 @@ def opened(
     """Spend a permit for an execution, neither of them kept yet, and say so."""
     automatic = permit.source == Permit.Source.POLICY
     permit.spent_at = answer.at
-    execution = Execution(
+    execution = new(
+        Execution,
         tenant_id=current_tenant(),
         intent=intent,
         permit=permit,

@@ -7,6 +7,7 @@ from uuid import UUID
 from autonomy.errors import NoPermit
 from autonomy.facts import Answer
 from autonomy.models import Intent, Permit, Verdict
+from autonomy.rows import new
 from autonomy.subjects import subjects_of
 from ledger.record import Actor, Fact
 from ledger.rules.canonical import canonical
@@ -31,7 +32,8 @@ def draw_up(
 ) -> Permit:
     """A permit for exactly this action, on exactly these facts; not yet kept."""
     source = Permit.Source.HUMAN if approved_by else Permit.Source.POLICY
-    permit = Permit(
+    permit = new(
+        Permit,
         tenant_id=current_tenant(),
         intent=intent,
         verdict=verdict,

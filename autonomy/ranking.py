@@ -11,6 +11,7 @@ from uuid import UUID
 import orjson
 
 from autonomy.models import Choice, HouseRanking, Intent, Ranking
+from autonomy.rows import new
 from autonomy.rules.calibration import calibrated
 from autonomy.rules.proposals import Draft
 from autonomy.rules.ranking import (
@@ -161,7 +162,8 @@ def choices(
         )
     ]  # fmt: skip
     return [
-        Choice(
+        new(
+            Choice,
             tenant_id=current_tenant(),
             run_id=run,
             intent_id=intent.id,

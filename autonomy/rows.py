@@ -1,10 +1,10 @@
 """Rows read and written as their models say, many statements in one round trip."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, Self
+from typing import Any, Self, TypeVar, cast
 
 import orjson
 from django.db import DEFAULT_DB_ALIAS, connection, models
@@ -15,6 +15,25 @@ from ledger.record import Fact, stating
 from ledger.riding import ride
 
 REFUSED = "HS001"
+Made = TypeVar("Made", bound=models.Model)
+
+
+def new(model: type[Made], /, **given: Any) -> Made:
+    """A row that is not kept yet, as the model would make it, at a tenth of its price:
+    a walk makes eight.
+    """
+    known, made, relations = _blank(model)
+    values = {**known, **{name: make() for name, make in made if name not in given}}
+    row: Any = model.__new__(model)
+    row._state = ModelState()
+    for name in relations.keys() & given.keys():
+        one, field = given.pop(name), relations[name]
+        given[field.attname] = one.pk
+        field.set_cached_value(row, one)
+    if unknown := given.keys() - values.keys() - {name for name, _ in made}:
+        raise TypeError(f"{model.__name__} has no {', '.join(sorted(unknown))}.")
+    row.__dict__.update(values | given)
+    return cast("Made", row)
 
 
 class Writes:
@@ -31,9 +50,11 @@ class Writes:
     def insert(self, *rows: Any, unless_there: bool = False) -> Self:
         """New rows, whole. `unless_there`: what is there already stays as it is."""
         for row in rows:
-            statement, fields = _insert(row._meta.model)
+            statement, names = _insert(row._meta.model)
             statement += " ON CONFLICT DO NOTHING" if unless_there else ""
-            self.add(statement, [_value(field, row) for field in fields])
+            held = row.__dict__
+            said = {column: held[name] for column, name in names}
+            self.add(statement, [orjson.dumps(said, default=str).decode()])
             row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
         return self
 
@@ -132,6 +153,22 @@ class _Part:
 
 
 @cache
+def _blank(
+    model: Any,
+) -> tuple[dict[str, Any], list[tuple[str, Callable[[], Any]]], dict[str, Any]]:
+    """Defaults that are values, those that are made anew each time, and relations."""
+    known: dict[str, Any] = {}
+    made = []
+    for field in model._meta.concrete_fields:
+        if field.has_default() and callable(field.default):
+            made.append((field.attname, field.default))
+        else:
+            known[field.attname] = field.get_default()
+    relations = {each.name: each for each in model._meta.fields if each.is_relation}
+    return known, made, relations
+
+
+@cache
 def _select(
     model: Any, beside: tuple[str, ...], also: tuple[tuple[str, str], ...]
 ) -> tuple[str, list[_Part]]:
@@ -192,14 +229,15 @@ def _row(model: Any, names: Sequence[str], values: Sequence[Any]) -> Any:
 
 
 @cache
-def _insert(model: Any) -> tuple[str, Sequence[Any]]:
+def _insert(model: Any) -> tuple[str, Sequence[tuple[str, str]]]:
+    """A row travels as one value, which the database reads as its table says."""
     fields = model._meta.concrete_fields
     columns = ", ".join(f'"{field.column}"' for field in fields)
-    places = ", ".join(["%s"] * len(fields))
     table = model._meta.db_table
     # Names of the model's own columns; values travel apart.
-    statement = f'INSERT INTO "{table}" ({columns}) VALUES ({places})'  # noqa: S608
-    return statement, fields
+    statement = f"""INSERT INTO "{table}" ({columns}) SELECT {columns}
+        FROM jsonb_populate_record(NULL::"{table}", %s)"""  # noqa: S608
+    return statement, [(field.column, field.attname) for field in fields]
 
 
 @cache

@@ -48,7 +48,7 @@ class Held:
     may: May
     # Whether what others wait for may be taken with the commit; where that was refused
     # once, it is asked.
-    rides: bool = True
+    rides: bool = False
     # Whether another stage follows in the transaction at hand, and what of the run's
     # columns is written with its move.
     joined: bool = False
@@ -76,7 +76,7 @@ def claim(
     *,
     tenant: UUID,
     may: May,
-    rides: bool = True,
+    rides: bool = False,
     paced: tuple[str, Sequence[Any]] = NOTHING,
 ) -> Held | None:
     """Take a run of the tenant in scope that waits at a stage; None where there is

@@ -7,7 +7,7 @@ from uuid import UUID
 from autonomy import replaying
 from autonomy.errors import NotInDoubt
 from autonomy.models import Execution, Outcome
-from autonomy.rows import Writes
+from autonomy.rows import Writes, new
 from autonomy.subjects import subjects_of
 from autonomy.tools.base import End
 from ledger.record import SYSTEM, Actor, Fact
@@ -179,7 +179,8 @@ def _keep_outcome(
     execution: Execution, taxonomy: str, writes: Writes, *, at: datetime
 ) -> None:
     """What became of it; once, whoever says so."""
-    outcome = Outcome(
+    outcome = new(
+        Outcome,
         tenant_id=current_tenant(),
         intent_id=execution.intent_id,
         taxonomy=taxonomy,
@@ -193,7 +194,8 @@ def _keep_outcome(
 
 def _echo(execution: Execution, *, at: datetime, depth: int) -> Signal:
     """The outcome as a signal. It has entered already: no echo starts a run."""
-    return Signal(
+    return new(
+        Signal,
         tenant_id=current_tenant(),
         account_id=execution.account_id,
         type=SIGNAL,

@@ -4,12 +4,14 @@ import multiprocessing
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import connection, connections
+from uuid_utils.compat import uuid7
 
 from autonomy import budget
 from autonomy.approve import look, question_about
@@ -26,7 +28,7 @@ from autonomy.simulate import simulate
 from autonomy.steering import set_budget, set_mode
 from ledger.record import SYSTEM, Fact
 from ledger.rules.kinds import Kind
-from ledger.scope import tenant_scope
+from ledger.scope import glance, tenant_scope
 from perception.accounts import add_account
 from perception.models import Account
 from perception.rules.callers import Caller
@@ -37,7 +39,16 @@ ROUNDS = int(os.environ.get("GOVERNANCE_ROUNDS", "5"))
 PAST = int(os.environ.get("GOVERNANCE_PAST", "20000"))
 CLIENTS = 8
 SECONDS = 1.5
+WARM = 20
 NOTE = {"action_type": "create_internal_note", "parameters": {"text": "A note."}}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crew:
+    """What processes at the same work share: how often they did it, when all begin."""
+
+    done: Any
+    ready: Any
 
 
 def run() -> dict[str, Any]:
@@ -133,40 +144,40 @@ def a_history(tenant: UUID, count: int, since: datetime) -> None:
         cursor.execute(_COPY, {"tenant": str(tenant), "count": count, "since": since})
 
 
-def _together(work: Callable[[UUID, Any], None], tenant: UUID) -> float:
+def _together(work: Callable[[UUID, Crew], None], tenant: UUID) -> float:
     """How often a second eight processes do it, all on the same row."""
     connections.close_all()
     context = multiprocessing.get_context("fork")
-    done = context.Value("i", 0)
-    crew = [context.Process(target=work, args=(tenant, done)) for _ in range(CLIENTS)]
-    for one in crew:
+    crew = Crew(done=context.Value("i", 0), ready=context.Barrier(CLIENTS))
+    hands = [context.Process(target=work, args=(tenant, crew)) for _ in range(CLIENTS)]
+    for one in hands:
         one.start()
-    for one in crew:
+    for one in hands:
         one.join()
-    return float(done.value / SECONDS)
+    return float(crew.done.value / SECONDS)
 
 
-def _until(done: Any, once: Callable[[], None]) -> None:
+def _until(crew: Crew, once: Callable[[], None]) -> None:
+    """Nobody begins before everybody is connected and warm."""
     connections.close_all()
-    once()
+    for _ in range(WARM):
+        once()
+    crew.ready.wait()
     count, end = 0, time.monotonic() + SECONDS
     while time.monotonic() < end:
         once()
         count += 1
-    with done.get_lock():
-        done.value += count
+    with crew.done.get_lock():
+        crew.done.value += count
     connections.close_all()
 
 
-def _bare(tenant: UUID, done: Any) -> None:
-    def once() -> None:
-        with tenant_scope(tenant), connection.cursor() as cursor:
-            cursor.execute(_BARE, [str(tenant)])
-
-    _until(done, once)
+def _bare(tenant: UUID, crew: Crew) -> None:
+    """As lean as it gets: alone in its transaction, all in one message."""
+    _until(crew, lambda: glance(tenant, _BARE, [str(tenant)]))
 
 
-def _consume(tenant: UUID, done: Any) -> None:
+def _consume(tenant: UUID, crew: Crew) -> None:
     connections.close_all()
     with tenant_scope(tenant):
         row = Budget.objects.get()
@@ -176,15 +187,20 @@ def _consume(tenant: UUID, done: Any) -> None:
     day = datetime.now(UTC).date()
 
     def once() -> None:
-        intent = uuid4()
+        intent = uuid7()
         with tenant_scope(tenant):
             fact = Fact(kind=Kind.BUDGET_CONSUMED, subjects={"intent": intent})
             stated = Writes().state([fact], now=datetime.now(UTC))
             budget.consume(
-                [line], intent=intent, day=day, receipt=uuid4(), after=stated
+                [line],
+                intent=intent,
+                day=day,
+                receipt=uuid7(),
+                after=stated,
+                rides=True,
             )
 
-    _until(done, once)
+    _until(crew, once)
 
 
 def _took(work: Callable[[], object]) -> float:

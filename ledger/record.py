@@ -81,22 +81,15 @@ def stating(
     tenant = str(current_tenant())
     stated = [_state(fact) for fact in facts]
     statements = [_INSERT]
-    values: list[Any] = [
-        tenant,
-        now,
-        [row.id for row in stated],
-        [row.kind for row in stated],
-        [row.actor for row in stated],
-        [row.subjects for row in stated],
-        [row.data for row in stated],
-    ]
+    rows = orjson.dumps([row.said for row in stated]).decode()
+    values: list[Any] = [tenant, now, rows]
     for row in stated:
         for secret, salt in row.secrets:
             said = orjson.dumps(secret.value).decode()
             person = str(secret.person)
             statements.append(_INSERT_PRIVATE)
-            values += [tenant, row.id, secret.field, person, salt, said]
-    return statements, values, [UUID(row.id) for row in stated]
+            values += [tenant, row.said["id"], secret.field, person, salt, said]
+    return statements, values, [row.said["id"] for row in stated]
 
 
 def commitment(salt: bytes, value: Any) -> str:
@@ -106,11 +99,8 @@ def commitment(salt: bytes, value: Any) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class _Stated:
-    id: str
-    kind: str
-    actor: str
-    subjects: str
-    data: str
+    # As it is spelled in JSON.
+    said: Mapping[str, Any]
     secrets: Sequence[tuple[Secret, bytes]]
 
 
@@ -134,22 +124,21 @@ def _state(fact: Fact) -> _Stated:
     subjects = {name: str(id_) for name, id_ in fact.subjects.items()}
     actor = fact.by.stated()
     check([actor, subjects, data], max_bytes=MAX_BYTES, max_depth=MAX_DEPTH)
-    return _Stated(
-        id=str(uuid7()),
-        kind=fact.kind.value,
-        actor=orjson.dumps(actor).decode(),
-        subjects=orjson.dumps(subjects).decode(),
-        data=orjson.dumps(data).decode(),
-        secrets=secrets_,
-    )
+    said = {
+        "id": uuid7(),
+        "kind": fact.kind.value,
+        "actor": actor,
+        "subjects": subjects,
+        "data": data,
+    }
+    return _Stated(said=said, secrets=secrets_)
 
 
 _INSERT = """
 INSERT INTO ledger_entry (id, kind, actor, subjects, data, tenant_id, at)
 SELECT f.id, f.kind, f.actor, f.subjects, f.data, %s::uuid, %s
-FROM (SELECT unnest(%s::uuid[]) AS id, unnest(%s::text[]) AS kind,
-             unnest(%s::jsonb[]) AS actor, unnest(%s::jsonb[]) AS subjects,
-             unnest(%s::jsonb[]) AS data) AS f
+FROM jsonb_to_recordset(%s)
+     AS f(id uuid, kind text, actor jsonb, subjects jsonb, data jsonb)
 """
 
 _INSERT_PRIVATE = """

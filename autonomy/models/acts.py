@@ -5,7 +5,7 @@ from uuid_utils.compat import uuid7
 
 from perception.models import Tenant
 from perception.models.guarded import Guarded
-from perception.models.world import of_tenant, within_tenant
+from perception.models.world import known_tenant, of_tenant, within_tenant
 
 
 class Approval(models.Model):
@@ -97,7 +97,7 @@ class Effect(models.Model):
     """What a tool of the house left behind: a note, task, brief, draft …"""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    tenant = models.ForeignKey(Tenant, models.PROTECT, db_index=False)
+    tenant = known_tenant()
     execution = within_tenant("Execution", related_name="effects")
     account = within_tenant("perception.Account", related_name="effects")
     kind = models.CharField(max_length=32)
@@ -166,7 +166,7 @@ class Outcome(models.Model):
     """What became of an intent, in the common taxonomy."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    tenant = models.ForeignKey(Tenant, models.PROTECT, db_index=False)
+    tenant = known_tenant()
     intent = within_tenant("Intent", related_name="outcomes")
     account = within_tenant("perception.Account", related_name="+")
     action_type = models.CharField(max_length=64)

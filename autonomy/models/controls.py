@@ -10,7 +10,7 @@ from autonomy.rules import actions, modes
 from autonomy.rules.switches import Scope
 from ledger.models import Rights
 from perception.models import Tenant
-from perception.models.world import of_tenant, within_tenant
+from perception.models.world import known_tenant, of_tenant, within_tenant
 
 KEPT = Rights(app="SELECT, INSERT, UPDATE", system="SELECT, INSERT, UPDATE")
 
@@ -132,7 +132,7 @@ class BudgetUse(models.Model):
     rights: ClassVar = KEPT
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    tenant = models.ForeignKey(Tenant, models.PROTECT, db_index=False)
+    tenant = known_tenant()
     budget = within_tenant("Budget", related_name="uses")
     key = models.UUIDField()
     day = models.DateField()
@@ -156,7 +156,7 @@ class Receipt(models.Model):
     rights: ClassVar = KEPT
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    tenant = models.ForeignKey(Tenant, models.PROTECT, db_index=False)
+    tenant = known_tenant()
     intent_id = models.UUIDField()
     day = models.DateField()
     uses = ArrayField(models.UUIDField())

@@ -7,7 +7,7 @@ from uuid_utils.compat import uuid7
 
 from ledger.models import APPEND_ONLY
 from perception.models import Tenant
-from perception.models.world import of_tenant, within_tenant
+from perception.models.world import known_tenant, of_tenant, within_tenant
 
 
 class Choice(models.Model):
@@ -18,7 +18,7 @@ class Choice(models.Model):
     rights: ClassVar = APPEND_ONLY
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    tenant = models.ForeignKey(Tenant, models.PROTECT, db_index=False)
+    tenant = known_tenant()
     run_id = models.UUIDField()
     intent = within_tenant("Intent", related_name="choices")
     account = within_tenant("perception.Account", related_name="+")

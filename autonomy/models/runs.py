@@ -6,14 +6,14 @@ from uuid_utils.compat import uuid7
 from autonomy.rules.runs import GateResult, RunStatus, Stage
 from autonomy.rules.triggers import Trigger
 from perception.models import Tenant
-from perception.models.world import of_tenant, within_tenant
+from perception.models.world import known_tenant, of_tenant, within_tenant
 
 
 class Run(models.Model):
     """One walk from a trigger to its proposals. `due_at`: when somebody may take it."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    tenant = models.ForeignKey(Tenant, models.PROTECT, db_index=False)
+    tenant = known_tenant()
     account = within_tenant("perception.Account", related_name="runs")
     signal_id = models.UUIDField(null=True, blank=True)
     trigger = models.CharField(
@@ -78,7 +78,7 @@ class Run(models.Model):
 class AccountPace(models.Model):
     """How often, and when last, runs of one account were let through."""
 
-    tenant = models.ForeignKey(Tenant, models.PROTECT, db_index=False)
+    tenant = known_tenant()
     account = within_tenant("perception.Account", related_name="+")
     trigger = models.CharField(max_length=32)
     fired_at = models.DateTimeField(null=True)
@@ -173,7 +173,7 @@ class SynthesizerCall(models.Model):
     """One time that a synthesizer was asked; recorded before the call goes out."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    tenant = models.ForeignKey(Tenant, models.PROTECT, db_index=False)
+    tenant = known_tenant()
     run = within_tenant("Run", related_name="calls")
     synthesizer = models.CharField(max_length=64)
     gate_result = models.CharField(max_length=8)

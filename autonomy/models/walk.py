@@ -8,8 +8,7 @@ from uuid_utils.compat import uuid7
 from autonomy.rules.catalogue import HARD_STOPS
 from autonomy.rules.verdict import Decision
 from ledger.models import APPEND_ONLY
-from perception.models import Tenant
-from perception.models.world import of_tenant, within_tenant
+from perception.models.world import known_tenant, of_tenant, within_tenant
 
 
 class Intent(models.Model):
@@ -36,7 +35,7 @@ class Intent(models.Model):
         AGENT = "agent"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    tenant = models.ForeignKey(Tenant, models.PROTECT, db_index=False)
+    tenant = known_tenant()
     account = within_tenant("perception.Account", related_name="intents")
     opportunity = within_tenant("perception.Opportunity", null=True, related_name="+")
     contact = within_tenant("perception.Contact", null=True, related_name="+")
@@ -150,7 +149,7 @@ class Verdict(models.Model):
     rights: ClassVar = APPEND_ONLY
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    tenant = models.ForeignKey(Tenant, models.PROTECT, db_index=False)
+    tenant = known_tenant()
     intent = within_tenant("Intent", related_name="verdicts")
     facts = models.JSONField()
     decision = models.CharField(
@@ -185,7 +184,7 @@ class Permit(models.Model):
         HUMAN = "HUMAN"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    tenant = models.ForeignKey(Tenant, models.PROTECT, db_index=False)
+    tenant = known_tenant()
     intent = within_tenant("Intent", related_name="permits")
     verdict = within_tenant("Verdict", related_name="+")
     receipt = within_tenant("Receipt", null=True, related_name="+")
@@ -242,7 +241,7 @@ class Execution(models.Model):
         UNDONE = "UNDONE"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    tenant = models.ForeignKey(Tenant, models.PROTECT, db_index=False)
+    tenant = known_tenant()
     intent = within_tenant("Intent", related_name="executions")
     permit = within_tenant("Permit", related_name="+")
     account = within_tenant("perception.Account", related_name="+")

@@ -4,7 +4,7 @@ from typing import Any
 
 from autonomy import briefing, notices
 from autonomy.models import ContextField, Effect, Execution
-from autonomy.rows import Writes
+from autonomy.rows import Writes, new
 from autonomy.rules.actions import said
 from autonomy.rules.notices import RAISED
 from autonomy.tools.base import Act, End
@@ -89,7 +89,8 @@ def carry_out(act: Act, writes: Writes) -> Effect:
 def _effect(
     act: Act, kind: str, data: dict[str, Any], before: dict[str, Any] | None
 ) -> Effect:
-    return Effect(
+    return new(
+        Effect,
         tenant_id=current_tenant(),
         execution=act.execution,
         account_id=act.execution.account_id,

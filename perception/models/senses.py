@@ -5,7 +5,7 @@ from django.db.models.functions import Now
 from uuid_utils.compat import uuid7
 
 from perception.models.guarded import Guarded
-from perception.models.world import Tenant, of_tenant, within_tenant
+from perception.models.world import Tenant, known_tenant, of_tenant, within_tenant
 
 
 class Signal(models.Model):
@@ -15,7 +15,7 @@ class Signal(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    tenant = models.ForeignKey(Tenant, models.PROTECT, db_index=False)
+    tenant = known_tenant()
     account = within_tenant("Account", related_name="signals")
     connector = within_tenant("Connector", null=True, blank=True, related_name="+")
     type = models.CharField(max_length=64)

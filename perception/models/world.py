@@ -28,6 +28,15 @@ def within_tenant(to: str, **more: Any) -> "models.ForeignKey[Any, Any]":
     )
 
 
+def known_tenant() -> "models.ForeignKey[Any, Any]":
+    """The tenant of rows that name another of the same tenant, which says that it is
+    there: asked once more at every commit, all of them would lock its one row.
+    """
+    return models.ForeignKey(
+        "perception.Tenant", models.PROTECT, db_constraint=False, db_index=False
+    )
+
+
 class Tenant(models.Model):
     """A customer of the house. Everything else belongs to exactly one."""
 
