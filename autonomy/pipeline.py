@@ -36,8 +36,10 @@ WHERE tenant_id = %s AND run_id = %s AND status = 'APPROVED' ORDER BY rank
 """
 
 
-def walk(run: UUID, stage: Stage, *, tenant: UUID, may: May) -> None:
-    """Take a run from a stage on, as far as nothing waits and this worker may go."""
+def walk(run: UUID, stage: Stage, *, tenant: UUID, may: May) -> Stage | None:
+    """Take a run from a stage on, as far as nothing waits and this worker may go; the
+    stage that is left for somebody else.
+    """
     held, following = _begin(run, stage, tenant, may)
     while held is not None and following is not None:
         try:
@@ -45,6 +47,7 @@ def walk(run: UUID, stage: Stage, *, tenant: UUID, may: May) -> None:
         except Exception as error:
             _failed(held, error)
             raise
+    return held.left if held else None
 
 
 def _begin(
@@ -117,7 +120,10 @@ def _step(stage: Stage, held: Held) -> Stage | None:
     """
     with traces.stage(stage, held):
         following = STAGES[stage](held)
-    return following if following and held.may(following) else None
+    if following in (None, stage) or held.may(following):
+        return following
+    held.left = following
+    return None
 
 
 def act(intent: UUID, *, tenant: UUID) -> None:

@@ -53,6 +53,8 @@ class Held:
     # columns is written with its move.
     joined: bool = False
     noted: dict[str, Any] = field(default_factory=dict)
+    # The stage that it goes on into, where this worker may not.
+    left: Stage | None = None
     # What trigger and gate look at, as it was read in the transaction at hand.
     paced: dict[str, Any] | None = None
     # What was proposed in the transaction at hand, and what was approved on this walk.
@@ -156,7 +158,7 @@ def keep(held: Held, **values: Any) -> bool:
 
 def sent_at(held: Held, stage: Stage) -> datetime | None:
     """Since when a stage is on its way to whoever takes it: whoever walks goes on, and
-    the rest of a literal chain was sent with its beginning. None: the relay sends it.
+    of a literal chain each message sends the next. None: the relay sends it.
     """
     is_literal = settings.SPINE_STRIDE is not None
     return held.at if is_literal or held.may(stage) else None

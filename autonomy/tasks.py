@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Any
 from uuid import UUID
 
-from celery import chain, current_app, shared_task
+from celery import current_app, shared_task
 from django.conf import settings
 
 from autonomy import pipeline
@@ -35,10 +35,10 @@ def trigger(
     """Walk this run, then those that came along, for as long as none takes its time."""
     waiting, until = deque(others), monotonic() + PATIENCE
     try:
-        pipeline.walk(UUID(run), Stage.TRIGGER, tenant=UUID(tenant), may=_may_stride)
+        _walk(run, Stage.TRIGGER, tenant)
         while waiting and monotonic() < until:
             one, whose = waiting.popleft()
-            pipeline.walk(UUID(one), Stage.TRIGGER, tenant=UUID(whose), may=_may_stride)
+            _walk(one, Stage.TRIGGER, whose)
     finally:
         # One that is slow, or breaks, holds nobody else up.
         if waiting:
@@ -47,17 +47,17 @@ def trigger(
 
 @_of_spine
 def gate(*, run: str, tenant: str, **later: Any) -> None:
-    pipeline.walk(UUID(run), Stage.GATE, tenant=UUID(tenant), may=_may_stride)
+    _walk(run, Stage.GATE, tenant)
 
 
 @_of_spine
 def decide(*, run: str, tenant: str, **later: Any) -> None:
-    pipeline.walk(UUID(run), Stage.DECIDE, tenant=UUID(tenant), may=_may_stride)
+    _walk(run, Stage.DECIDE, tenant)
 
 
 @_of_spine
 def approve(*, run: str, tenant: str, **later: Any) -> None:
-    pipeline.walk(UUID(run), Stage.APPROVE, tenant=UUID(tenant), may=_may_stride)
+    _walk(run, Stage.APPROVE, tenant)
 
 
 @_of_spine
@@ -94,16 +94,23 @@ def publish(sent: Sent) -> None:
         ids = {"intent": str(sent.intent), "tenant": str(sent.tenant)}
         execute.apply_async(kwargs=ids, retry=False)
         return
-    ids = {"run": str(sent.run), "tenant": str(sent.tenant)}
     if sent.along:
         _send_together([(sent.run, sent.tenant), *sent.along])
-        return
-    if settings.SPINE_STRIDE is None:
-        # A stride takes the next stages along; what it leaves is sent again.
-        WALK[sent.stage].apply_async(kwargs=ids, retry=False)
-        return
-    steps = list(WALK)[list(WALK).index(sent.stage) :]
-    chain(*(WALK[stage].si(**ids) for stage in steps)).apply_async(retry=False)
+    else:
+        _send(str(sent.run), sent.stage, str(sent.tenant))
+
+
+def _walk(run: str, stage: Stage, tenant: str) -> None:
+    """Take a run as far as this worker may go. What a stride leaves is sent by the relay;
+    of a literal chain each message sends the next.
+    """
+    left = pipeline.walk(UUID(run), stage, tenant=UUID(tenant), may=_may_stride)
+    if left is not None and settings.SPINE_STRIDE is not None:
+        _send(run, left, tenant)
+
+
+def _send(run: str, stage: Stage, tenant: str) -> None:
+    WALK[stage].apply_async(kwargs={"run": run, "tenant": tenant}, retry=False)
 
 
 def _send_together(runs: Sequence[Sequence[object]]) -> None:
