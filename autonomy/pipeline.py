@@ -23,6 +23,7 @@ from autonomy.perform import perform
 from autonomy.rows import Writes, is_refused
 from autonomy.rules.runs import RunStatus, Stage
 from autonomy.runs import Held, May
+from ledger.riding import let_go
 from ledger.scope import glance, tenant_scope
 
 logger = structlog.get_logger("autonomy.pipeline")
@@ -65,6 +66,9 @@ def _begin(
             following = stage if held else None
             if held and not held.again and not _is_apart(stage):
                 following = _steps(stage, held)
+                if following is not None:
+                    # Whoever goes on waits for the disk with the next commit.
+                    let_go(lasting=False)
             elif held:
                 held.paced = None
     except Exception as error:

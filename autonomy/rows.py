@@ -12,7 +12,7 @@ from django.db.models.base import ModelState
 
 from ledger.prepared import prepared
 from ledger.record import Fact, stating
-from ledger.riding import ride
+from ledger.riding import let_go, ride
 
 REFUSED = "HS001"
 Made = TypeVar("Made", bound=models.Model)
@@ -46,6 +46,7 @@ class Writes:
     def __init__(self) -> None:
         self._statements: list[str] = []
         self._values: list[Any] = []
+        self._insists = False
 
     def insert(self, *rows: Any, unless_there: bool = False) -> Self:
         """New rows, whole. `unless_there`: what is there already stays as it is."""
@@ -87,8 +88,10 @@ class Writes:
 
     def insist(self, on: str, values: Sequence[Any]) -> Self:
         """What has to hold when it comes to it; else `is_refused` says so of the error,
-        which takes the transaction back.
+        which takes the transaction back. Others wait for such rows, so that they are let
+        go as soon as may be.
         """
+        self._insists = True
         return self.add(f"SELECT autonomy_must({on})", values)
 
     def send(self) -> int:
@@ -104,6 +107,8 @@ class Writes:
         """Send all of them along with whatever comes next in this transaction."""
         if self._statements:
             ride(prepared(*self._statements), self._values)
+        if self._insists:
+            let_go()
 
     def ask(self, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         """Send all of them, then this; what it found."""

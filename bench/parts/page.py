@@ -54,9 +54,6 @@ The plain page that the feed is held against asks for no login, holds no fence, 
   worker writes when it is done, on both sides.
 - **Against peers**: their five steps lock, write and commit and decide nothing. What is compared is a whole governed act
   with somebody's five entries.
-- **A budget on one hot key**: two cores are busy with eight clients either way, and four rows (use, receipt, entry, its mark for
-  sealing) cost more than one. The key itself is held for one commit, as the bare UPDATE holds it, which is alone in its transaction
-  and all in one message.
 - **A reload of beat against a tick**: the tick admits each of the 1,000 (units, rates, breakers) and writes a pull for it; the
   reload only reads. Finding the 1,000 stands beside it, as `beat_50k_reload_to_find`.
 """

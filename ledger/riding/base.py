@@ -12,6 +12,11 @@ from django.db.backends.postgresql import base
 from psycopg2 import extensions
 
 BEGIN, COMMIT, ROLLBACK = b"BEGIN", b"COMMIT", b"ROLLBACK"
+# The rows are let go before the disk has what was done to them. Whoever sees it commits
+# after it, so that nobody can keep what rests on it and lose this.
+EARLY = b"SET LOCAL synchronous_commit = off;COMMIT"
+# As a commit of its own, which waits for the disk and for all that came before.
+KEPT = b"SELECT pg_logical_emit_message(true, 'autonomy', '')"
 
 
 class Line(extensions.connection):
@@ -23,6 +28,7 @@ class Line(extensions.connection):
         super().__init__(*args, **named)
         self.riders: list[bytes] = []
         self.writes = False
+        self.ending = COMMIT
 
     def begin(self) -> None:
         self.riders.append(BEGIN)
@@ -31,6 +37,9 @@ class Line(extensions.connection):
         with self._plain() as cursor:
             self.riders.append(cursor.mogrify(statement, values))
         self.writes = self.writes or writes
+
+    def let_go(self, *, lasting: bool) -> None:
+        self.ending = EARLY + b";" + KEPT if lasting else EARLY
 
     def cursor(self, name: str | None = None, **more: Any) -> Any:
         if name is None:
@@ -41,15 +50,15 @@ class Line(extensions.connection):
         return super().cursor(name, **{**more, "withhold": True})
 
     def commit(self) -> None:
-        riders, writes = self.taken(), self.writes
-        self.writes = False
+        riders, writes, ending = self.taken(), self.writes, self.ending
+        self.writes, self.ending = False, COMMIT
         if writes:
-            self._say(b";".join([*riders, COMMIT]))
+            self._say(b";".join([*riders, ending]))
         elif riders[:1] != [BEGIN] and not self.is_idle():
-            self._say(COMMIT)
+            self._say(ending)
 
     def rollback(self) -> None:
-        self.riders, self.writes = [], False
+        self.riders, self.writes, self.ending = [], False, COMMIT
         if not self.is_idle():
             self._say(ROLLBACK)
 

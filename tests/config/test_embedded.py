@@ -19,6 +19,7 @@ import redis
 
 from config import embedded
 from config.embedded import place, start
+from ledger.riding.base import Line
 
 BOTH = frozenset({"postgres", "redis"})
 ROOT = Path(embedded.__file__).resolve().parents[2]
@@ -331,3 +332,30 @@ def test_closed_programs_are_copied(var: Path, monkeypatch: pytest.MonkeyPatch) 
     assert list(state_folder(var).glob("programs-*"))
     assert (var / "postgres").exists()
     assert embedded.up(var) == frozenset()
+
+
+@pytest.mark.parametrize(("lasting", "kept"), [(True, 20), (False, 0)])
+def test_what_is_let_go_of_early_is_on_the_disk_when_that_is_said(
+    var: Path, *, lasting: bool, kept: int
+) -> None:
+    """A commit that lets others go first is answered after the disk has it; one that waits
+    for nothing may be gone, as whoever wrote it knows.
+    """
+    embedded.up(var, BOTH)
+    ask(var, "CREATE TABLE kept (number integer)")
+    url = embedded.endpoints(var).superuser_url("postgres")
+    link = psycopg2.connect(url, connection_factory=Line)
+    link.autocommit = True
+    with link.cursor() as cursor:
+        # Nobody else writes what is under way meanwhile.
+        cursor.execute("ALTER SYSTEM SET wal_writer_delay = '10s'")
+        cursor.execute("SELECT pg_reload_conf()")
+    time.sleep(1)
+    for number in range(20):
+        link.begin()
+        link.ride("INSERT INTO kept VALUES (%s)", [number], writes=True)
+        link.let_go(lasting=lasting)
+        link.commit()
+    kill(pids(var)["postgres"])
+    embedded.up(var, BOTH)
+    assert int(ask(var, "SELECT count(*) FROM kept")) == kept

@@ -1,6 +1,7 @@
 """Riding: what nobody waits for goes with the next statement, and nothing else changes."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
@@ -17,7 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg2 import extensions
 
-from ledger.riding import ride
+from ledger.riding import let_go, ride
+from ledger.riding.base import COMMIT, EARLY, KEPT, Line
 from ledger.scope import tenant_scope
 
 IDLE = extensions.TRANSACTION_STATUS_IDLE
@@ -68,6 +70,36 @@ def test_nothing_rides_outside_of_a_transaction() -> None:
     with pytest.raises(TransactionManagementError):
         ride(KEEP, [1])
     assert line().riders == []
+
+
+@pytest.mark.parametrize("lasting", [True, False])
+def test_rows_that_others_wait_for_are_let_go_before_the_disk_has_them(
+    monkeypatch: pytest.MonkeyPatch, *, lasting: bool
+) -> None:
+    """In one message, and for that transaction alone, however it ends."""
+    said: list[bytes] = []
+    real = Line._say
+
+    def say(line: Line, words: bytes) -> None:
+        said.append(words)
+        real(line, words)
+
+    monkeypatch.setattr(Line, "_say", say)
+    with transaction.atomic():
+        ride(KEEP, [1])
+        let_go(lasting=lasting)
+    (words,) = said
+    assert words.endswith(EARLY + b";" + KEPT if lasting else EARLY)
+    with suppress(ZeroDivisionError), transaction.atomic():
+        ride(KEEP, [2])
+        let_go(lasting=lasting)
+        raise ZeroDivisionError
+    with transaction.atomic():
+        ride(KEEP, [3])
+    assert said[-1].endswith(b"(3);" + COMMIT)
+    assert numbers() == [1, 3]
+    with pytest.raises(TransactionManagementError):
+        let_go()
 
 
 def test_what_rides_goes_before_what_is_asked_next() -> None:
