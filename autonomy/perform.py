@@ -19,12 +19,13 @@ from django.db import Error, connection
 from autonomy import giving_up, leases, service, switchboard, traces
 from autonomy.carry import Claim, carried_out
 from autonomy.execute import asked, claimed, start_on
+from autonomy.facts import Answer
 from autonomy.models import Execution, Intent, Tool
 from autonomy.rows import Writes
 from autonomy.rules import answers
 from autonomy.rules.answers import Course, Meaning, Said, Step
 from autonomy.rules.switches import STOPPED
-from autonomy.settle import finish
+from autonomy.settle import finish, finish_here
 from autonomy.tools import internal
 from autonomy.tools.base import Act, End
 from autonomy.tools.outside import Called
@@ -140,7 +141,9 @@ def _begun(held: Any, limits: Limits) -> Claim | str:
     if execution.called_at is not None:
         # It goes on from where nobody knew whether it was done.
         return _resumed(held, limits)
-    return _onward(execution, way, limits, now) if way else _done_here(execution)
+    return (
+        _onward(execution, way, limits, now) if way else _done_here(execution, answer)
+    )
 
 
 def _onward(
@@ -162,11 +165,11 @@ def _counted(held: Any, limits: Limits, now: datetime) -> str:
     return COUNTED
 
 
-def _done_here(execution: Execution) -> str:
+def _done_here(execution: Execution, answer: Answer) -> str:
     """The effect, the end, the outcome: one transaction with the start."""
-    writes, at = Writes(), execution.started_at
+    writes = Writes()
     end = internal.done(execution, writes)
-    finish(execution, end, fence=execution.intent.fence, at=at, after=writes)
+    finish_here(execution, end, at=answer.at, depth=answer.depth, after=writes)
     return end.status.value
 
 

@@ -62,6 +62,21 @@ def finish(
     return True
 
 
+def finish_here(
+    execution: Execution, end: End, *, at: datetime, depth: int, after: Writes
+) -> None:
+    """Record how an act ended in the transaction that began it, so that nobody else can
+    hold it.
+    """
+    intent = execution.intent
+    intent.status, intent.error = end.status.value, end.error[:LONGEST_ERROR]
+    intent.updated_at = at
+    intent.lease_until = intent.due_at = intent.dispatched_at = None
+    free = ("lease_until", "due_at", "dispatched_at")
+    after.update(intent, "status", "error", "updated_at", *free).ride()
+    _state(execution, KINDS[end.status], end, at=at, depth=depth)
+
+
 def settle(
     execution: Execution, *, done: bool, by: Actor, note: str, now: datetime
 ) -> Execution:

@@ -157,7 +157,7 @@ def _together(work: Callable[[UUID, Crew], None], tenant: UUID) -> float:
     return float(crew.done.value / SECONDS)
 
 
-def _until(crew: Crew, once: Callable[[], None]) -> None:
+def _until(crew: Crew, once: Callable[[], object]) -> None:
     """Nobody begins before everybody is connected and warm."""
     connections.close_all()
     for _ in range(WARM):

@@ -81,15 +81,20 @@ def stating(
     tenant = str(current_tenant())
     stated = [_state(fact) for fact in facts]
     statements = [_INSERT]
-    rows = orjson.dumps([row.said for row in stated]).decode()
-    values: list[Any] = [tenant, now, rows]
+    rows = orjson.dumps(
+        [
+            {"id": row.id, "kind": row.kind, "said": orjson.Fragment(row.said)}
+            for row in stated
+        ]
+    )
+    values: list[Any] = [tenant, now, rows.decode()]
     for row in stated:
         for secret, salt in row.secrets:
             said = orjson.dumps(secret.value).decode()
             person = str(secret.person)
             statements.append(_INSERT_PRIVATE)
-            values += [tenant, row.said["id"], secret.field, person, salt, said]
-    return statements, values, [row.said["id"] for row in stated]
+            values += [tenant, row.id, secret.field, person, salt, said]
+    return statements, values, [row.id for row in stated]
 
 
 def commitment(salt: bytes, value: Any) -> str:
@@ -99,8 +104,10 @@ def commitment(salt: bytes, value: Any) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class _Stated:
-    # As it is spelled in JSON.
-    said: Mapping[str, Any]
+    id: UUID
+    kind: str
+    # Its actor, subjects and data as JSON.
+    said: bytes
     secrets: Sequence[tuple[Secret, bytes]]
 
 
@@ -123,22 +130,14 @@ def _state(fact: Fact) -> _Stated:
         }
     subjects = {name: str(id_) for name, id_ in fact.subjects.items()}
     actor = fact.by.stated()
-    check([actor, subjects, data], max_bytes=MAX_BYTES, max_depth=MAX_DEPTH)
-    said = {
-        "id": uuid7(),
-        "kind": fact.kind.value,
-        "actor": actor,
-        "subjects": subjects,
-        "data": data,
-    }
-    return _Stated(said=said, secrets=secrets_)
+    said = check([actor, subjects, data], max_bytes=MAX_BYTES, max_depth=MAX_DEPTH)
+    return _Stated(id=uuid7(), kind=fact.kind.value, said=said, secrets=secrets_)
 
 
 _INSERT = """
 INSERT INTO ledger_entry (id, kind, actor, subjects, data, tenant_id, at)
-SELECT f.id, f.kind, f.actor, f.subjects, f.data, %s::uuid, %s
-FROM jsonb_to_recordset(%s)
-     AS f(id uuid, kind text, actor jsonb, subjects jsonb, data jsonb)
+SELECT f.id, f.kind, f.said->0, f.said->1, f.said->2, %s::uuid, %s
+FROM jsonb_to_recordset(%s) AS f(id uuid, kind text, said jsonb)
 """
 
 _INSERT_PRIVATE = """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -96,9 +96,9 @@ def _with_integers(value: Any, depth: int) -> Any:
     return [_with_integers(each, depth - 1) for each in value]
 
 
-def check(value: Any, *, max_bytes: int, max_depth: int) -> None:
+def check(value: Any, *, max_bytes: int, max_depth: int) -> bytes:
     """Raise Unstatable unless the value goes into a jsonb column and comes back as the
-    same RFC 8785 bytes."""
+    same RFC 8785 bytes; else how it is written there."""
     # Every value costs a byte at least, so the walk ends early on what is too large
     # or holds the same thing many times.
     if _walk([value], max_bytes, min(max_depth, _FAST_DEPTH)) < 0:
@@ -112,28 +112,34 @@ def check(value: Any, *, max_bytes: int, max_depth: int) -> None:
     # What is small enough need not be spelled in its one way.
     if len(spelled) * _WIDEST > max_bytes and len(canonical(value)) > max_bytes:
         raise Unstatable(f"It is larger than {max_bytes} bytes.")
+    return spelled
 
 
-def _walk(inside: Iterable[Any], left: int, depth: int) -> int:
+def _walk(inside: Collection[Any], left: int, depth: int) -> int:
     """How many of the allowed bytes are left, at most; negative when there are none."""
+    if _TEXTS.issuperset(map(type, inside)):
+        return left - len(inside) - sum(map(len, inside))
     for each in inside:
         kind = type(each)
         left -= 1
         if kind is str:
             left -= len(each)
-        elif kind is dict or kind is list:
-            if depth == 0:
-                raise Unstatable("It is too deep.")
-            if left < 0:
-                break
-            left -= _keys(each) if kind is dict else 0
-            further = each.values() if kind is dict else each
-            left = _walk(further, left, depth - 1)
+        elif kind is dict:
+            left = _deeper(each.values(), left - _keys(each), depth)
+        elif kind is list:
+            left = _deeper(each, left, depth)
         elif kind is int or kind is float:
             _check_number(each)
         elif kind is not bool and each is not None:
             raise Unstatable(f"There is a {kind.__name__} in it.")
     return left
+
+
+def _deeper(inside: Collection[Any], left: int, depth: int) -> int:
+    """The same one level down; what is too large already is looked at no further."""
+    if depth == 0:
+        raise Unstatable("It is too deep.")
+    return left if left < 0 else _walk(inside, left, depth - 1)
 
 
 def _keys(value: dict[Any, Any]) -> int:
