@@ -195,5 +195,9 @@ def _said(verdict: GateVerdict) -> dict[str, Any]:
 
 
 def _stated(held: Held, kind: Kind, data: dict[str, Any], at: datetime) -> Writes:
-    fact = Fact(kind=kind, subjects=held.subjects, data=data)
-    return Writes().state([fact], now=at)
+    """A fact of a stage, with those of the stage before it in the same transaction."""
+    held.told.append(Fact(kind=kind, subjects=held.subjects, data=data))
+    if held.joined and kind is Kind.TRIGGER_FIRED:
+        return Writes()
+    stated, held.told = held.told, []
+    return Writes().state(stated, now=at)

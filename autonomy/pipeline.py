@@ -90,7 +90,8 @@ def _breath(stage: Stage, held: Held) -> Stage | None:
     except Error as error:
         if not (held.rides and is_refused(error)):
             raise
-    held.rides, held.proposed, held.noted, held.approved = False, [], {}, approved
+    held.rides, held.proposed, held.approved = False, [], approved
+    held.noted, held.told = {}, []
     return _taken(stage, held)
 
 

@@ -49,10 +49,11 @@ class Held:
     # Whether what others wait for may be taken with the commit; where that was refused
     # once, it is asked.
     rides: bool = False
-    # Whether another stage follows in the transaction at hand, and what of the run's
-    # columns is written with its move.
+    # Whether another stage follows in the transaction at hand; what of the run's columns
+    # is written with its move, and what is stated with its facts.
     joined: bool = False
     noted: dict[str, Any] = field(default_factory=dict)
+    told: list[Fact] = field(default_factory=list)
     # The stage that it goes on into, where this worker may not.
     left: Stage | None = None
     # What trigger and gate look at, as it was read in the transaction at hand.
