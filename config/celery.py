@@ -1,5 +1,6 @@
 """The Celery app: it carries hints, the rows hold the truth."""
 
+import gc
 import os
 from typing import Any
 from uuid import UUID
@@ -9,6 +10,7 @@ from celery.signals import worker_init, worker_process_init, worker_process_shut
 from django.conf import settings
 from django.db import connection
 
+from autonomy.policy import program, shipped
 from config import observing
 from config.safety import refuse_unsafe
 from ledger.scope import tenant_scope
@@ -84,7 +86,13 @@ refuse_unsafe(settings)
 
 @worker_init.connect(weak=False)
 def _before_forks(**_: Any) -> None:
+    """What every child needs is made once, and nobody sweeps through it any more: each
+    child would make it its own by that.
+    """
     observing.load()
+    program(shipped().version, shipped().plain)
+    gc.collect()
+    gc.freeze()
 
 
 @worker_process_init.connect(weak=False)

@@ -47,13 +47,11 @@ The plain page that the feed is held against asks for no login, holds no fence, 
 
 ## Where a target is missed, and why
 
-- **Five literal messages** cost what the bare chain's five cost, and the walk besides, with a claim for each message. That
-  mode is for those who must see every stage as a message of its own; nobody gets it unasked.
-- **Idle, from commit to executed**: the relay asks the database and publishes, one message travels, and 5 round trips with
-  two commits follow, where the bare chain makes five hops and touches no database. Whoever waits looks at a file that the
-  worker writes when it is done, on both sides.
-- **Against peers**: their five steps lock, write and commit and decide nothing. What is compared is a whole governed act
-  with somebody's five entries.
+- **Five literal messages** cost what the bare chain's five cost, and the walk besides, with a claim for each message. In seven
+  runs of one day the median lay between 0.455 and 0.528. That mode is for those who must see every stage as a message of its
+  own; nobody gets it unasked.
+- **The ledger's share**: what a walk does besides became cheaper by far more than its twelve facts did, which are checked,
+  written with their indexes and marked for sealing as before; its own cost fell too.
 - **A reload of beat against a tick**: the tick admits each of the 1,000 (units, rates, breakers) and writes a pull for it; the
   reload only reads. Finding the 1,000 stands beside it, as `beat_50k_reload_to_find`.
 """
