@@ -14,7 +14,8 @@ from ledger.prepared import prepared
 from ledger.record import Fact, stating
 from ledger.riding import let_go, ride
 
-REFUSED = "HS001"
+# Among violations of what has to hold, after which a connection is as good as before.
+REFUSED = "23H01"
 Made = TypeVar("Made", bound=models.Model)
 
 

@@ -10,7 +10,7 @@ MUST = """
 CREATE FUNCTION autonomy_must(holds boolean) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     IF holds IS NOT TRUE THEN
-        RAISE EXCEPTION 'somebody was faster' USING ERRCODE = 'HS001';
+        RAISE EXCEPTION 'somebody was faster' USING ERRCODE = '23H01';
     END IF;
 END $$;
 """

@@ -114,6 +114,8 @@ def test_what_does_not_hold_takes_all_of_it_back(desk: Desk) -> None:
     with pytest.raises(DatabaseError) as refused, tenant_scope(desk.tenant):
         Writes().update(intent, "rationale").insist("%s > 1", [1]).ride()
     assert is_refused(refused.value)
+    # The line is whole: whoever comes next need not connect anew.
+    assert not connection.errors_occurred
     with tenant_scope(desk.tenant):
         assert Intent.objects.get(pk=intent.pk).rationale != "Written before it."
         Writes().update(intent, "rationale").insist("%s > 1", [2]).ride()
