@@ -70,21 +70,22 @@ def trigger(held: Held) -> Stage | None:
     spans.note(result=fired.reason)
     data = {"trigger": held.trigger, "reason": fired.reason}
     if not fired.fires:
-        said = {**data, "explanation": fired.explanation}
+        _tell(held, Kind.TRIGGER_HELD, {**data, "explanation": fired.explanation})
         runs.go_on(
             held,
             RunStatus.SKIPPED,
             Stage.TRIGGER,
-            _stated(held, Kind.TRIGGER_HELD, said, at),
+            Writes(),
+            at=at,
             gate_reason=fired.reason,
             gate_explanation=fired.explanation,
         )
         return None
     moments = orjson.dumps([*recent, at]).decode()
     named = [held.tenant, held.account, held.trigger]
-    writes = _stated(held, Kind.TRIGGER_FIRED, data, at)
-    writes.add(_FIRED, [at, moments, *named])
-    runs.go_on(held, RunStatus.TRIGGERED, Stage.GATE, writes)
+    _tell(held, Kind.TRIGGER_FIRED, data)
+    writes = Writes().add(_FIRED, [at, moments, *named])
+    runs.go_on(held, RunStatus.TRIGGERED, Stage.GATE, writes, at=at)
     return Stage.GATE
 
 
@@ -100,41 +101,30 @@ def gate(held: Held) -> Stage | None:
             # Whatever was read: somebody else had the last one, so that none is left.
             verdict = judge_cost(replace(_facts(held, row), runs_left=0), now=at)
     spans.note(result=verdict.result.value, reason=verdict.reason)
-    following = _follow(
-        held, verdict, _stated(held, Kind.GATE_JUDGED, _said(verdict), at)
-    )
+    _tell(held, Kind.GATE_JUDGED, _said(verdict))
+    following = _follow(held, verdict, at)
     if following and held.rides:
         # Last of all, as everybody's decisions are counted in the same rows.
-        Writes().insist(_ADMITTED, admitted).ride()
+        Writes().insist(_ADMITTED, admitted)
     return following
 
 
-def _follow(held: Held, verdict: GateVerdict, writes: Writes) -> Stage | None:
-    said = {
+def _follow(held: Held, verdict: GateVerdict, at: datetime) -> Stage | None:
+    said: dict[str, Any] = {
         "gate_result": verdict.result.value,
         "gate_reason": verdict.reason,
         "gate_explanation": verdict.explanation,
         "defer_until": verdict.until,
     }
-    match verdict.result:
-        case GateResult.ALLOW:
-            runs.go_on(held, RunStatus.TRIGGERED, Stage.DECIDE, writes, **said)
-            return Stage.DECIDE
-        case GateResult.DEFER:
-            count = held.deferred + (1 if verdict.counts else 0)
-            until = verdict.until
-            runs.go_on(
-                held,
-                RunStatus.DEFERRED,
-                Stage.GATE,
-                writes,
-                due_at=until,
-                deferred=count,
-                **said,
-            )
-        case GateResult.SKIP:
-            runs.go_on(held, RunStatus.SKIPPED, Stage.GATE, writes, **said)
-    return None
+    status, stage = RunStatus.SKIPPED, Stage.GATE
+    if verdict.result is GateResult.ALLOW:
+        status, stage = RunStatus.TRIGGERED, Stage.DECIDE
+    elif verdict.result is GateResult.DEFER:
+        status = RunStatus.DEFERRED
+        count = held.deferred + (1 if verdict.counts else 0)
+        said |= {"due_at": verdict.until, "deferred": count}
+    runs.go_on(held, status, stage, Writes(), at=at, **said)
+    return stage if stage is Stage.DECIDE else None
 
 
 def _facts(held: Held, row: dict[str, Any]) -> GateFacts:
@@ -194,10 +184,5 @@ def _said(verdict: GateVerdict) -> dict[str, Any]:
     }
 
 
-def _stated(held: Held, kind: Kind, data: dict[str, Any], at: datetime) -> Writes:
-    """A fact of a stage, with those of the stage before it in the same transaction."""
+def _tell(held: Held, kind: Kind, data: dict[str, Any]) -> None:
     held.told.append(Fact(kind=kind, subjects=held.subjects, data=data))
-    if held.joined and kind is Kind.TRIGGER_FIRED:
-        return Writes()
-    stated, held.told = held.told, []
-    return Writes().state(stated, now=at)

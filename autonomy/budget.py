@@ -51,7 +51,7 @@ def consume(
     ]
     writes = after or Writes()
     if rides:
-        writes.insist(f"{_CONSUMED} IS NOT NULL", named).ride()
+        writes.insist(f"{_CONSUMED} IS NOT NULL", named)
         return True
     if after is not None:
         ride(_HERE, ())

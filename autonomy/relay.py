@@ -83,7 +83,7 @@ class Relay:
         self, publish: Callable[[Sent], None], *, room: int | None = None
     ) -> None:
         self.publish = publish
-        self.turn: deque[UUID] = deque()
+        self.turn: list[UUID] = []
         # Whose turn it was when somebody had something to do.
         self.lately: list[UUID] = []
         self.room = room or settings.IN_FLIGHT
@@ -106,7 +106,7 @@ class Relay:
         that missed somebody.
         """
         self.window, self.rest = 0, 0.0
-        asked = list(self.turn)[: settings.IN_FLIGHT] or self.lately
+        asked = self.turn[: settings.IN_FLIGHT] or self.lately
         found = self._ask(asked, busy=bool(self.turn))
         busy = [tenant for what, _, tenant, *_ in found if what == "busy"]
         if missed := self._in_turn(busy, asked):
@@ -148,10 +148,10 @@ class Relay:
         waiting = [each for each in known if each in wanted and each not in had]
         missed = waiting[: settings.IN_FLIGHT - len(had & wanted)]
         had.update(missed)
-        self.turn = deque([each for each in waiting if each not in had])
-        self.turn.extend(each for each in [*asked, *missed] if each in wanted)
+        self.turn = [each for each in waiting if each not in had]
+        self.turn += [each for each in [*asked, *missed] if each in wanted]
         if busy:
-            self.lately = list(self.turn)[-LATELY:]
+            self.lately = self.turn[-LATELY:]
         return missed
 
 

@@ -47,7 +47,6 @@ class Writes:
     def __init__(self) -> None:
         self._statements: list[str] = []
         self._values: list[Any] = []
-        self._insists = False
 
     def insert(self, *rows: Any, unless_there: bool = False) -> Self:
         """New rows, whole. `unless_there`: what is there already stays as it is."""
@@ -87,13 +86,13 @@ class Writes:
         self._values += values
         return self
 
-    def insist(self, on: str, values: Sequence[Any]) -> Self:
-        """What has to hold when it comes to it; else `is_refused` says so of the error,
-        which takes the transaction back. Others wait for such rows, so that they are let
-        go as soon as may be.
+    def insist(self, on: str, values: Sequence[Any]) -> None:
+        """Send all of them with the commit, and with them what has to hold when it comes
+        to it; else `is_refused` says so of the error, which takes the transaction back.
+        Others wait for such rows, so that they are let go as soon as may be.
         """
-        self._insists = True
-        return self.add(f"SELECT autonomy_must({on})", values)
+        self.add(f"SELECT autonomy_must({on})", values).ride()
+        let_go()
 
     def send(self) -> int:
         """Send all of them; return how many rows the last one touched."""
@@ -108,8 +107,6 @@ class Writes:
         """Send all of them along with whatever comes next in this transaction."""
         if self._statements:
             ride(prepared(*self._statements), self._values)
-        if self._insists:
-            let_go()
 
     def ask(self, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         """Send all of them, then this; what it found."""

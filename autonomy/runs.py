@@ -50,7 +50,7 @@ class Held:
     # once, it is asked.
     rides: bool = False
     # Whether another stage follows in the transaction at hand; what of the run's columns
-    # is written with its move, and what is stated with its facts.
+    # is written, and what is stated, with its move.
     joined: bool = False
     noted: dict[str, Any] = field(default_factory=dict)
     told: list[Fact] = field(default_factory=list)
@@ -133,17 +133,24 @@ def move(
 
 
 def go_on(
-    held: Held, status: RunStatus, stage: Stage, writes: Writes, **more: Any
+    held: Held,
+    status: RunStatus,
+    stage: Stage,
+    writes: Writes,
+    *,
+    at: datetime | None = None,
+    **more: Any,
 ) -> None:
-    """The same at the end of a stage, with what it wrote: it rides with the commit, or
-    with the move of a stage that follows before that.
+    """The same at the end of a stage, with what it wrote and told: it rides with the
+    commit, or with the move of a stage that follows before that. `at`: of what it told.
     """
     values = _moved(held, status, stage, more)
     if held.joined and status not in TERMINAL:
         held.noted |= values
         writes.ride()
-    else:
-        _change(held, values, writes).ride()
+        return
+    told, held.told = held.told, []
+    _change(held, values, writes.state(told, now=at or held.at)).ride()
 
 
 def settle(held: Held) -> None:

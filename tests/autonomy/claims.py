@@ -5,8 +5,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from autonomy import decide, runs
-from autonomy.models import Run
+from autonomy.models import DecisionBudget, Run
 from autonomy.rules.runs import RunStatus, Stage
+from autonomy.rules.triggers import Windows
 from autonomy.runs import Held, May, everywhere
 from ledger.scope import tenant_scope
 from tests.autonomy.conftest import Desk
@@ -23,6 +24,23 @@ RAN_ALONE = [
     "outcome.recorded",
     "signal.received",
 ]
+
+# Windows that hold nothing back.
+FREE = Windows(
+    debounce_s=0, cooldown_s=0, max_per_account_hour=99, max_per_tenant_hour=100_000
+)
+
+
+def decisions(desk: Desk, *, a_day: int, of_an_account: int = 100) -> None:
+    """So many decisions a day are the tenant's, at next to no cost."""
+    with tenant_scope(desk.tenant):
+        DecisionBudget.objects.create(
+            tenant_id=desk.tenant,
+            runs_per_day=a_day,
+            runs_per_account_day=of_an_account,
+            cost_per_day=1,
+            updated_at=datetime.now(UTC),
+        )
 
 
 def waiting(desk: Desk, stage: Stage = Stage.TRIGGER, **more: Any) -> UUID:

@@ -8,12 +8,12 @@ from uuid import UUID
 from django.db.models.functions import Now
 
 from autonomy import admission, runs
-from autonomy.models import AccountPace, DecisionBudget, DecisionUse, Run, TriggerRow
+from autonomy.models import AccountPace, DecisionUse, Run, TriggerRow
 from autonomy.rules.runs import RunStatus, Stage
 from ledger.models import Entry
 from ledger.record import SYSTEM
 from ledger.scope import tenant_scope
-from tests.autonomy.claims import claim, waiting
+from tests.autonomy.claims import claim, decisions, waiting
 from tests.autonomy.conftest import Desk
 from tests.races import in_threads
 
@@ -109,14 +109,8 @@ def test_the_budget_of_decisions_is_never_overspent(
     """G4, denial of wallet: ten threads on a budget of three admit three."""
     desk = make_desk()
     now = datetime.now(UTC)
+    decisions(desk, a_day=3)
     with tenant_scope(desk.tenant):
-        DecisionBudget.objects.create(
-            tenant_id=desk.tenant,
-            runs_per_day=3,
-            runs_per_account_day=100,
-            cost_per_day=1,
-            updated_at=now,
-        )
         TriggerRow.objects.create(
             tenant_id=desk.tenant,
             type="SIGNAL_ARRIVED",

@@ -29,7 +29,7 @@ from autonomy.rules.catalogue import CORE
 from autonomy.rules.proposals import Draft
 from autonomy.rules.runs import Stage
 from autonomy.rules.switches import Scope
-from autonomy.rules.triggers import Trigger, Windows
+from autonomy.rules.triggers import Trigger
 from autonomy.switchboard import Wanted, engage
 from autonomy.synthesizers.base import Answer
 from autonomy.tools.internal import ONLY_WRITE
@@ -39,7 +39,7 @@ from ledger.scope import tenant_scope
 from perception.accounts import change_account
 from perception.intake import receive
 from perception.models import Signal
-from tests.autonomy.claims import RAN_ALONE, waiting
+from tests.autonomy.claims import FREE, RAN_ALONE, waiting
 from tests.autonomy.conftest import Desk
 from tests.conftest import NOW
 from tests.races import in_threads, started
@@ -53,9 +53,6 @@ AT_ONCE = sorted(
     if core.traits.tier == "AUTONOMOUS" and core.traits.tool in ONLY_WRITE
 )
 STEPWISE = ["update_account_context", "create_briefing"]
-FREE = Windows(
-    debounce_s=0, cooldown_s=0, max_per_account_hour=99, max_per_tenant_hour=100_000
-)
 # What differs from one walk to the next beside moments: ids, and what is made of them.
 OWN = {
     *(

@@ -1,17 +1,16 @@
 """G4: nothing is allowed that was not counted, whatever was read a moment before."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from autonomy import admission
-from autonomy.models import DecisionBudget, DecisionUse, Run
+from autonomy.models import DecisionUse, Run
 from autonomy.rules.runs import Stage
 from ledger.models import Entry
 from ledger.scope import tenant_scope
-from tests.autonomy.claims import claim, waiting
+from tests.autonomy.claims import claim, decisions, waiting
 from tests.autonomy.conftest import Desk
 
 PLENTY = admission.RUNS_PER_DAY * 4
@@ -22,16 +21,9 @@ def test_who_comes_too_late_for_the_last_decision_is_not_let_through(
     make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch, whose: str
 ) -> None:
     """G3, G4: also where a tenant's own limit is above the shipped one."""
-    desk, now = make_desk(), datetime.now(UTC)
+    desk = make_desk()
     key = {"tenant": desk.tenant, "account": desk.account.id}[whose]
-    with tenant_scope(desk.tenant):
-        DecisionBudget.objects.create(
-            tenant_id=desk.tenant,
-            runs_per_day=PLENTY,
-            runs_per_account_day=PLENTY,
-            cost_per_day=1,
-            updated_at=now,
-        )
+    decisions(desk, a_day=PLENTY, of_an_account=PLENTY)
     run = waiting(desk, Stage.GATE)
     read = admission._read
 

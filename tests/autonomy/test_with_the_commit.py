@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
 from threading import Barrier, get_ident
 from typing import Any
 from uuid import UUID
@@ -11,38 +10,23 @@ import pytest
 from django.db import DatabaseError, connection
 
 from autonomy import admission, pipeline
-from autonomy.models import DecisionBudget, DecisionUse, Intent, Run
+from autonomy.models import DecisionUse, Intent, Run
 from autonomy.rows import Writes, is_refused
 from autonomy.rules.gate import judge_cost
 from autonomy.rules.runs import Stage
-from autonomy.rules.triggers import Trigger, Windows
+from autonomy.rules.triggers import Trigger
 from ledger.models import Entry
 from ledger.riding.base import Line
 from ledger.scope import tenant_scope
-from tests.autonomy.claims import waiting
+from tests.autonomy.claims import FREE, decisions, waiting
 from tests.autonomy.conftest import Desk
 from tests.conftest import NOW
 from tests.races import in_threads
-
-FREE = Windows(
-    debounce_s=0, cooldown_s=0, max_per_account_hour=99, max_per_tenant_hour=100_000
-)
 
 
 def walk(desk: Desk, run: UUID, *stages: Stage) -> None:
     may = set(stages or Stage).__contains__
     pipeline.walk(run, Stage.TRIGGER, tenant=desk.tenant, may=may)
-
-
-def one_decision_a_day(desk: Desk) -> None:
-    with tenant_scope(desk.tenant):
-        DecisionBudget.objects.create(
-            tenant_id=desk.tenant,
-            runs_per_day=1,
-            runs_per_account_day=100,
-            cost_per_day=1,
-            updated_at=datetime.now(UTC),
-        )
 
 
 def test_the_last_decision_of_the_day_is_one_runs(
@@ -52,7 +36,7 @@ def test_the_last_decision_of_the_day_is_one_runs(
     in the words of the gate that none is left.
     """
     desk = make_desk()
-    one_decision_a_day(desk)
+    decisions(desk, a_day=1)
     monkeypatch.setattr(admission, "SHIPPED", dict.fromkeys(Trigger, FREE))
     # Of two triggers, as runs of one wait for each other at its pace.
     kinds = ("SIGNAL_ARRIVED", "PATTERN_DETECTED")
@@ -112,13 +96,13 @@ def test_what_does_not_hold_takes_all_of_it_back(desk: Desk) -> None:
     intent = desk.propose()
     intent.rationale = "Written before it."
     with pytest.raises(DatabaseError) as refused, tenant_scope(desk.tenant):
-        Writes().update(intent, "rationale").insist("%s > 1", [1]).ride()
+        Writes().update(intent, "rationale").insist("%s > 1", [1])
     assert is_refused(refused.value)
     # The line is whole: whoever comes next need not connect anew.
     assert not connection.errors_occurred
     with tenant_scope(desk.tenant):
         assert Intent.objects.get(pk=intent.pk).rationale != "Written before it."
-        Writes().update(intent, "rationale").insist("%s > 1", [2]).ride()
+        Writes().update(intent, "rationale").insist("%s > 1", [2])
     with tenant_scope(desk.tenant):
         assert Intent.objects.get(pk=intent.pk).rationale == "Written before it."
 
@@ -126,7 +110,7 @@ def test_what_does_not_hold_takes_all_of_it_back(desk: Desk) -> None:
 def test_another_failure_is_no_refusal(desk: Desk) -> None:
     """What is broken is put off and counted, not tried again at once."""
     with pytest.raises(DatabaseError) as broken, tenant_scope(desk.tenant):
-        Writes().insist("1 / %s > 0", [0]).ride()
+        Writes().insist("1 / %s > 0", [0])
     assert not is_refused(broken.value)
     assert not is_refused(ValueError("not of the database"))
 
@@ -136,7 +120,7 @@ def test_a_budget_that_is_empty_is_said_of_the_day(
 ) -> None:
     """A run whose gate was refused once goes on as any other does: the next day."""
     desk = make_desk()
-    one_decision_a_day(desk)
+    decisions(desk, a_day=1)
     monkeypatch.setattr(admission, "SHIPPED", dict.fromkeys(Trigger, FREE))
     first, second = waiting(desk), waiting(desk)
     walk(desk, first)
