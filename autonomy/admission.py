@@ -3,7 +3,6 @@
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
-from uuid import UUID
 
 import orjson
 
@@ -13,7 +12,7 @@ from autonomy.rules.gate import GateFacts, GateVerdict, judge_cost
 from autonomy.rules.runs import GateResult, RunStatus, Stage
 from autonomy.rules.triggers import SHIPPED, Pace, Trigger, Windows, fire, within_hour
 from autonomy.rules.worth import worth
-from autonomy.runs import Held, May
+from autonomy.runs import CLAIMED, Claimed, Held
 from ledger import spans
 from ledger.record import Fact
 from ledger.rules.kinds import Kind
@@ -31,32 +30,26 @@ _FIRED = """
 UPDATE autonomy_accountpace SET fired_at = %s, recent = %s::jsonb
 WHERE tenant_id = %s AND account_id = %s AND trigger = %s
 """
-# What both look at, as the gate goes on in the transaction of the trigger; of what is
-# claimed, as the trigger goes on in that of the claim.
-_LOOKED = """
-SELECT (autonomy_gate(a.tenant_id, a.id, {trigger}, %s, %s)
+# What both look at, as the gate goes on in the transaction of the trigger.
+_LOOKED = f"""
+SELECT {CLAIMED[1]}, (autonomy_gate(a.tenant_id, a.id, %s, %s, %s)
         || jsonb_build_object('closed', a.closed_at IS NOT NULL))::text
-FROM perception_account a WHERE a.tenant_id = %s AND a.id = {account}
-"""
-_READ = _LOOKED.format(trigger="%s", account="%s")
-_CLAIMED = f"""{
-    _LOOKED.format(trigger="c.run->>'trigger'", account="(c.run->>'account_id')::uuid")
-} AND c.run->>'status' <> 'PARKED'
-"""
+FROM perception_account a WHERE a.tenant_id = %s AND a.id = %s
+"""  # noqa: S608  its own pieces
 _ADMITTED = "autonomy_admit(%s, %s, %s, %s, %s, %s, %s)"
 
 
-def claim(
-    run: UUID, stage: Stage, *, tenant: UUID, may: May, rides: bool = False
-) -> Held | None:
-    """Take a run, with what its admission looks at."""
-    paced = (_CLAIMED, (run, CROWD, tenant))
-    return runs.claim(run, stage, tenant=tenant, may=may, rides=rides, paced=paced)
+def look(of: Held | Claimed, writes: Writes) -> tuple[str, Any] | None:
+    """What admission rests on, as of a moment of the database's clock."""
+    asked = [of.trigger, of.id, CROWD, of.tenant, of.account]
+    for said, text in writes.ask(_LOOKED, asked):
+        return said, orjson.loads(text)
+    return None
 
 
 def trigger(held: Held) -> Stage | None:
     """Whether the run's trigger fires; stated either way."""
-    row = held.paced = held.paced or _read(held)
+    row = held.seen = runs.look_at(held, look)
     windows = _windows(held.trigger, row["windows"])
     at = datetime.fromisoformat(row["at"])
     recent = within_hour([datetime.fromisoformat(at) for at in row["recent"]], now=at)
@@ -91,7 +84,7 @@ def trigger(held: Held) -> Stage | None:
 
 def gate(held: Held) -> Stage | None:
     """The cost gate's verdict, and what follows: a decision, a pause, or an end."""
-    row, held.paced = held.paced or _read(held), None
+    row = runs.look_at(held, look)
     at = datetime.fromisoformat(row["at"])
     verdict = judge_cost(_facts(held, row), now=at)
     admitted = _admitted(held, row, at)
@@ -162,13 +155,6 @@ def _admitted(held: Held, row: dict[str, Any], at: datetime) -> list[Any]:
 
 def _windows(trigger_: str, row: dict[str, Any] | None) -> Windows:
     return Windows(**row) if row else SHIPPED[Trigger(trigger_)]
-
-
-def _read(held: Held) -> dict[str, Any]:
-    asked = [held.trigger, held.id, CROWD, held.tenant, held.account]
-    ((text,),) = Writes().ask(_READ, asked)
-    row: dict[str, Any] = orjson.loads(text)
-    return row
 
 
 def _moment(text: str | None) -> datetime | None:

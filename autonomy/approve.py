@@ -45,15 +45,17 @@ def approve(
     is_first: bool = True,
     act: AtOnce | None = None,
     rides: bool = False,
+    answer: Answer | None = None,
 ) -> Judged:
     """Judge an intent and let follow what must, all in the transaction at hand; its act
     too, where `act` can do it now. `rides`: for whoever begins anew where a budget turns
-    out to be empty at the commit.
+    out to be empty at the commit. `answer`: what it rests on, where that was read behind
+    the lock of the switches already.
     """
     question = question_about(intent)
-    if act is not None:
+    if act is not None and answer is None:
         switchboard.hold().ride()
-    judged = look(question)
+    judged = judged_on(answer) if answer else look(question)
     for _ in range(ROUNDS):
         if judged.verdict.decision is not Decision.AUTO_EXECUTE:
             break
@@ -155,7 +157,11 @@ def _move(
 
 def look(question: Question) -> Judged:
     """The verdict on a question, changing nothing."""
-    answer = facts.read(question, tenant=current_tenant())
+    return judged_on(facts.read(question, tenant=current_tenant()))
+
+
+def judged_on(answer: Answer) -> Judged:
+    """The verdict on what was read."""
     return Judged(verdict=judge_on(answer), answer=answer)
 
 
@@ -205,8 +211,7 @@ def _exhausted(judged: Judged) -> Judged:
     """Budgets came and went each time: as things stand, none is left."""
     held = judged.answer.facts
     spent = tuple(replace(line, used=line.limit) for line in held.budgets)
-    answer = replace(judged.answer, facts=replace(held, budgets=spent))
-    return Judged(verdict=judge_on(answer), answer=answer)
+    return judged_on(replace(judged.answer, facts=replace(held, budgets=spent)))
 
 
 def _stated(intent: Intent, row: Verdict, answer: Answer) -> Fact:

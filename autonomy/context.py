@@ -84,8 +84,8 @@ def frozen_context(
     return context
 
 
-def asked_of(account: UUID, signal: UUID | None, *, now: datetime) -> list[Any]:
-    """What is asked for it."""
+def asked_of(account: Any, signal: Any, *, now: Any) -> list[Any]:
+    """What is asked for it; of what is just claimed, in the database's words."""
     most, tenant = (PEOPLE, SIGNALS, RECENT, FIELDS), current_tenant()
     return known_asked(
         tenant=tenant, account=account, signal=signal, most=most, now=now

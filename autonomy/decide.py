@@ -22,7 +22,7 @@ from autonomy.rows import Writes
 from autonomy.rules.actions import ActionType, Tier, normalise
 from autonomy.rules.proposals import Draft, Refused, Sorted, sort_out
 from autonomy.rules.runs import GateResult, RunStatus, Stage
-from autonomy.runs import Held
+from autonomy.runs import CLAIMED, Claimed, Held
 from autonomy.synthesizers.base import Answer, Asked, NoAnswer, Synthesizer, choose
 from autonomy.synthesizers.rules import Rules
 from ledger import spans
@@ -36,9 +36,8 @@ MOST_BYTES, MOST_DEPTH = 32 * 1024, 8
 ASKED_BEFORE = "it was asked before, and is not charged for twice"
 RULED = Rules()
 
-# Whoever may not lose it meanwhile locks it.
-_HELD = "t.tenant_id = %s AND t.id = %s AND t.fence = %s"
-_LOCKED = f"{_HELD} FOR NO KEY UPDATE OF t"
+_HELD = "t.tenant_id = %s AND t.id = %s AND t.fence = %s FOR NO KEY UPDATE OF t"
+_ALSO = (CLAIMED, STANDING, registry.ROWS, KNOWN)
 # At most one charged call for each admitted run, ever: the index says so.
 _CALL = """
 INSERT INTO autonomy_synthesizercall
@@ -205,17 +204,22 @@ def _schema_fault(draft: Draft, types: Mapping[str, ActionType]) -> Refused | No
     return None
 
 
+def look(of: Held | Claimed, writes: Writes) -> tuple[str, Any] | None:
+    """The run itself, that nobody takes it meanwhile, with what is known beside it."""
+    known = asked_of(of.account, of.signal, now=of.at)
+    named = [*known, of.tenant, of.id, of.fence]
+    for run in writes.find(Run, _HELD, named, beside=("account",), also=_ALSO):
+        return run.claimed, run
+    return None
+
+
 def _begin(held: Held, chosen: Synthesizer) -> Begun | None:
     """Freeze what is known, and record that somebody is asked. A run that was begun
     before sees the same bytes again.
     """
-    named, at_once = [held.tenant, held.id, held.fence], chosen.name == RULES
-    where, also = _LOCKED if at_once else _HELD, (STANDING, registry.ROWS, KNOWN)
-    known = asked_of(held.account, held.signal, now=held.at)
-    found = Writes().find(Run, where, [*known, *named], beside=("account",), also=also)
-    if not found:
+    at_once, run = chosen.name == RULES, runs.look_at(held, look)
+    if run is None:
         return None
-    (run,) = found
     if run.gate_result != GateResult.ALLOW:
         raise NotAdmitted
     standing = ranking.read(run.ranking)

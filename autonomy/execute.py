@@ -1,14 +1,14 @@
 """The start of an act: permit, switches, mode, stage and policy are checked again."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from autonomy import approve, asking, budget, permits, replaying, switchboard
+from autonomy import approve, asking, budget, permits, replaying
+from autonomy.claiming import Claimed, claimed
 from autonomy.errors import NoPermit
-from autonomy.facts import Answer, read
+from autonomy.facts import Answer
 from autonomy.models import Approval, Execution, Intent, Permit
 from autonomy.rows import Writes, new
 from autonomy.rules.approvals import Hindrance, Standing, hindrance, required_role
@@ -24,17 +24,6 @@ from perception.rules.roles import Role
 
 EXPIRED = Intent.Status.EXPIRED
 ACCOUNT_CLOSED = "ACCOUNT_CLOSED"
-
-_CLAIMED = "t.tenant_id = %s AND t.id = %s FOR UPDATE"
-_READ_AT = (("read_at", "clock_timestamp()"),)
-# Read last of all, so that a closing that anybody knew of counts.
-_CLOSED = """EXISTS (
-    SELECT FROM autonomy_intent i
-    JOIN perception_account a ON a.tenant_id = i.tenant_id AND a.id = i.account_id
-    WHERE i.tenant_id = t.tenant_id AND i.id = t.intent_id AND a.closed_at IS NOT NULL)"""
-_UNSPENT = """
-t.tenant_id = %s AND t.intent_id = %s AND t.spent_at IS NULL AND t.voided_at IS NULL
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,32 +52,17 @@ class Objects:
         return [*(each.stated() for each in self.layers), *lapsed]
 
 
-def claimed(intent: UUID) -> Intent | None:
-    """The intent, for this transaction alone, as of `read_at`.
-
-    The lock comes first and alone: a switch engaged before it is seen after it.
-    """
-    named = [current_tenant(), intent]
-    found = switchboard.hold().find(Intent, _CLAIMED, named, also=_READ_AT)
-    return found[0] if found else None
-
-
 def start(intent: UUID) -> Start:
     """Spend an approved intent's permit and start it, in the transaction at hand."""
     held = claimed(intent)
-    if held is None or held.status != Intent.Status.APPROVED:
+    if held is None or held.intent.status != Intent.Status.APPROVED:
         return Start(execution=None, reason="NOT_APPROVED")
-    return start_on(held, asked(held))
+    return start_on(held)
 
 
-def asked(held: Intent) -> Answer:
-    """What is to be known of a claimed intent now."""
-    return read(approve.question_about(held), tenant=current_tenant())
-
-
-def start_on(held: Intent, answer: Answer) -> Start:
+def start_on(claim: Claimed) -> Start:
     """Spend the permit of a claimed and approved intent and start it."""
-    permit = _permit(held)
+    held, permit, answer = claim.intent, claim.permit, claim.asked()
     if permit is None:
         # Somebody wrote APPROVED into the row; that is no permit.
         return _ended(held, answer, EXPIRED, "NO_PERMIT", [])
@@ -96,7 +70,7 @@ def start_on(held: Intent, answer: Answer) -> Start:
         not switch.returning for switch in answer.facts.switches
     ):
         return Start(execution=None, reason="STOPPED")
-    if permit.account_closed:
+    if answer.closed:
         return _called_off(held, permit, answer)
     try:
         permits.check(permit, held, at=answer.at)
@@ -110,16 +84,6 @@ def start_on(held: Intent, answer: Answer) -> Start:
         objects = Objects(layers=found, approval=lapsed)
         return _sent_back(held, permit, renewed, verdict, objects, stated)
     return _started(held, permit, answer, stated)
-
-
-def _permit(intent: Intent) -> Any:
-    """The permit of an intent that is neither spent nor withdrawn, and whether its
-    `account_closed`.
-    """
-    named, beside = [current_tenant(), intent.id], ("verdict", "receipt")
-    also = (("account_closed", _CLOSED),)
-    found = Writes().find(Permit, _UNSPENT, named, beside=beside, also=also)
-    return found[0] if found else None
 
 
 def _lapsed(permit: Permit, answer: Answer) -> Lapsed | None:

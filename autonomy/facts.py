@@ -7,6 +7,8 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import orjson
+
 from autonomy import registry
 from autonomy.reading import read_rows
 from autonomy.rules.actions import ActionType
@@ -67,15 +69,21 @@ class Answer:
 
 def read(asked: Question, *, tenant: UUID) -> Answer:
     """Everything that the layers need to know, in one statement."""
-    row = read_rows(
+    found = read_rows(
         tenant=tenant,
         account=asked.account,
         opportunity=asked.opportunity,
         contact=asked.contact,
         intent=asked.intent,
         action_type=asked.action_type,
-        is_scheduled=asked.origin in ("ritual", "plan"),
+        origin=asked.origin,
     )
+    return answered(asked, found, tenant=tenant)
+
+
+def answered(asked: Question, found: str, *, tenant: UUID) -> Answer:
+    """The same, of what was read."""
+    row = orjson.loads(found)
     at = datetime.fromisoformat(row["at"])
     zone = _zone(row, at)
     action = registry.merge(asked.action_type, row["action"], row["tool"])

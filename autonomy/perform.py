@@ -18,7 +18,8 @@ from django.db import Error, connection
 
 from autonomy import giving_up, leases, service, switchboard, traces
 from autonomy.carry import Claim, carried_out
-from autonomy.execute import asked, claimed, start_on
+from autonomy.claiming import Claimed, claimed
+from autonomy.execute import start_on
 from autonomy.facts import Answer
 from autonomy.models import Execution, Intent, Tool
 from autonomy.rows import Writes
@@ -112,27 +113,29 @@ def _performed(intent: UUID, limits: Limits, tenant: UUID) -> str:
 
 
 def _taken(id_: UUID, limits: Limits) -> Claim | str:
-    held: Any = claimed(id_)
-    match held.status if held else None:
+    held = claimed(id_)
+    if held is None:
+        return NOTHING
+    match held.intent.status:
         case Intent.Status.APPROVED:
             return _begun(held, limits)
         case Intent.Status.EXECUTING:
-            return _resumed(held, limits)
+            return _resumed(held.intent, limits)
         case _:
             return NOTHING
 
 
-def _begun(held: Any, limits: Limits) -> Claim | str:
+def _begun(claim: Claimed, limits: Limits) -> Claim | str:
     """Spend the permit and start. The house's own tools end it here."""
-    now = held.read_at
+    held, now = claim.intent, claim.at
     if held.due_at is not None and held.due_at > now:
         return WAITS
     if held.attempts and not limits.counted:
         return _counted(held, limits, now)
-    answer = asked(held)
+    answer = claim.asked()
     if way := way_of(answer.action.traits.tool if answer.action else ""):
         guards.look(way.row, now=now)
-    started = start_on(held, answer)
+    started = start_on(claim)
     execution = started.execution
     if execution is None:
         if started.reason == "STOPPED":
@@ -157,7 +160,7 @@ def _onward(
     return _ready(execution, way, limits)
 
 
-def _counted(held: Any, limits: Limits, now: datetime) -> str:
+def _counted(held: Intent, limits: Limits, now: datetime) -> str:
     """It failed before, or whoever had it vanished: from now on claims count."""
     if held.attempts >= limits.most:
         return giving_up.give_up(held.id, most=limits.most, at=now)
@@ -173,7 +176,7 @@ def _done_here(execution: Execution, answer: Answer) -> str:
     return end.status.value
 
 
-def _resumed(held: Any, limits: Limits) -> Claim | str:
+def _resumed(held: Intent, limits: Limits) -> Claim | str:
     """Go on with what was started, from what is recorded."""
     execution = Execution.objects.get(
         tenant_id=current_tenant(), intent=held, replay=held.replay_id

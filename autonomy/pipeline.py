@@ -15,31 +15,28 @@ from uuid import UUID
 import structlog
 from django.db import Error, connection
 
-from autonomy import admission, decide, runs, traces
+from autonomy import admission, decide, judging, runs, traces
 from autonomy.approve import approve
 from autonomy.at_once import at_once
 from autonomy.models import Intent
 from autonomy.perform import perform
 from autonomy.rows import Writes, is_refused
 from autonomy.rules.runs import RunStatus, Stage
-from autonomy.runs import Held, May
+from autonomy.runs import Held, Look, May
 from ledger.riding import let_go
 from ledger.scope import glance, tenant_scope
 
 logger = structlog.get_logger("autonomy.pipeline")
 
-_UNJUDGED = """
-t.tenant_id = %s AND t.run_id = %s AND t.judged_at IS NULL ORDER BY t.rank FOR UPDATE
-"""
 _APPROVED = """
 SELECT id FROM autonomy_intent
 WHERE tenant_id = %s AND run_id = %s AND status = 'APPROVED' ORDER BY rank
 """
 
 
-def walk(run: UUID, stage: Stage, *, tenant: UUID, may: May) -> Stage | None:
-    """Take a run from a stage on, as far as nothing waits and this worker may go; the
-    stage that is left for somebody else.
+def walk(run: UUID, stage: Stage, *, tenant: UUID, may: May) -> Held | None:
+    """Take a run from a stage on, as far as nothing waits and this worker may go; how it
+    was held, with what is left of it for somebody else.
     """
     held, following = _begin(run, stage, tenant, may)
     while held is not None and following is not None:
@@ -48,7 +45,7 @@ def walk(run: UUID, stage: Stage, *, tenant: UUID, may: May) -> Stage | None:
         except Exception as error:
             _failed(held, error)
             raise
-    return held.left if held else None
+    return held
 
 
 def _begin(
@@ -61,8 +58,10 @@ def _begin(
     held, following = None, None
     try:
         with tenant_scope(tenant):
-            claim = admission.claim if stage in ADMISSION else runs.claim
-            held = claim(run, stage, tenant=tenant, may=may, rides=rides)
+            look = None if _is_apart(stage) else LOOKS[stage]
+            held = runs.claim(
+                run, stage, tenant=tenant, may=may, rides=rides, look=look
+            )
             following = stage if held else None
             if held and not held.again and not _is_apart(stage):
                 following = _steps(stage, held)
@@ -70,7 +69,7 @@ def _begin(
                     # Whoever goes on waits for the disk with the next commit.
                     let_go(lasting=False)
             elif held:
-                held.paced = None
+                held.seen = None
     except Exception as error:
         if rides and is_refused(error):
             return _begin(run, stage, tenant, may, rides=False)
@@ -91,7 +90,7 @@ def _breath(stage: Stage, held: Held) -> Stage | None:
         if not (held.rides and is_refused(error)):
             raise
     held.rides, held.proposed, held.approved = False, [], approved
-    held.noted, held.told = {}, []
+    held.noted, held.told, held.seen = {}, [], None
     return _taken(stage, held)
 
 
@@ -146,35 +145,26 @@ def _approve(held: Held) -> Stage | None:
     """Every layer on the first proposal that nobody judged; each has a transaction of
     its own, as each takes budgets.
     """
-    unjudged, held.proposed = held.proposed or _unjudged(held), []
-    is_last = len(unjudged) < 2
+    found = judging.next_of(held)
+    is_last = found is None or not found.others
     if is_last:
         # Before the budget, as others wait for its rows from then on.
         runs.go_on(held, RunStatus.DONE, Stage.EXECUTE, Writes())
     else:
         runs.settle(held)
-    for intent in unjudged[:1]:
+    if found is not None:
+        intent, act = found.intent, at_once if judging.may_act(held) else None
         intent.dispatched_at = runs.sent_at(held, Stage.EXECUTE)
-        approve(intent, act=at_once if _may_act(held) else None, rides=held.rides)
+        approve(intent, act=act, rides=held.rides, answer=found.answer)
         if intent.status == Intent.Status.APPROVED:
             held.approved.append(intent.id)
     return Stage.EXECUTE if is_last else Stage.APPROVE
-
-
-def _may_act(held: Held) -> bool:
-    """What was tried before goes step by step, so that each attempt is counted."""
-    return held.may(Stage.EXECUTE) and not held.again
 
 
 def _execute(held: Held) -> Stage | None:
     for intent in held.approved:
         perform(intent, tenant=held.tenant)
     return None
-
-
-def _unjudged(held: Held) -> list[Intent]:
-    """The run's proposals without a verdict, for this transaction alone."""
-    return Writes().find(Intent, _UNJUDGED, [held.tenant, held.id])
 
 
 def _failed(held: Held, error: Exception, *, claimed: bool = True) -> None:
@@ -190,13 +180,19 @@ def _failed(held: Held, error: Exception, *, claimed: bool = True) -> None:
     logger.warning("stage failed", name=str(held.id), error=type(error).__name__)
 
 
-ADMISSION = frozenset((Stage.TRIGGER, Stage.GATE))
 STAGES: dict[Stage, Callable[[Held], Stage | None]] = {
     Stage.TRIGGER: admission.trigger,
     Stage.GATE: admission.gate,
     Stage.DECIDE: decide.decide,
     Stage.APPROVE: _approve,
     Stage.EXECUTE: _execute,
+}
+# What a stage looks at first, in the same breath as the claim.
+LOOKS: dict[Stage, Look] = {
+    Stage.TRIGGER: admission.look,
+    Stage.GATE: admission.look,
+    Stage.DECIDE: decide.look,
+    Stage.APPROVE: judging.look,
 }
 # What goes on in the transaction of the stage before it.
 WITH = {Stage.TRIGGER: Stage.GATE, Stage.DECIDE: Stage.APPROVE}

@@ -1,14 +1,15 @@
 """Runs: claimed with a fence, moved by it, parked when they fail too often."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 import orjson
 from django.conf import settings
 from django.db.models.functions import Now
+from psycopg2.extensions import AsIs
 
 from autonomy import notices
 from autonomy.models import Intent, Run
@@ -19,13 +20,38 @@ from ledger.rules.kinds import Kind
 from ledger.scope import current_tenant
 
 May = Callable[[Stage], bool]
-NOTHING: tuple[str, Sequence[Any]] = ("NULL", ())
 
-# Whoever claims for admission also takes along what that looks at.
+# Whoever claims keeps what that found for what is asked in the same breath.
 _CLAIM = """
-WITH c AS MATERIALIZED (SELECT autonomy_claim_run(%s, %s, %s, %s, %s) AS run)
-SELECT c.run::text, ({}) FROM c
+SELECT set_config('app.claimed',
+    coalesce(autonomy_claim_run(%s, %s, %s, %s, %s)::text, ''), true)
 """
+_SAID = "SELECT current_setting('app.claimed')"
+# The same among the columns of what is asked then.
+CLAIMED = ("claimed", "current_setting('app.claimed', true)")
+
+
+def _claimed(name: str, kind: str) -> Any:
+    said = "nullif(current_setting('app.claimed', true), '')"
+    return AsIs(f"({said}::jsonb->>'{name}')::{kind}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claimed:
+    """A run that is claimed in the same breath, so that what is known of it is in the
+    database's words. Where the claim finds nothing, all of it is NULL.
+    """
+
+    id: UUID
+    tenant: UUID
+    may: May
+    # What was tried before is looked at once the claim counts.
+    again: bool = False
+    account: ClassVar[Any] = _claimed("account_id", "uuid")
+    signal: ClassVar[Any] = _claimed("signal_id", "uuid")
+    trigger: ClassVar[Any] = _claimed("trigger", "text")
+    fence: ClassVar[Any] = _claimed("fence", "integer")
+    at: ClassVar[Any] = _claimed("at", "timestamptz")
 
 
 @dataclass(kw_only=True)
@@ -56,8 +82,8 @@ class Held:
     told: list[Fact] = field(default_factory=list)
     # The stage that it goes on into, where this worker may not.
     left: Stage | None = None
-    # What trigger and gate look at, as it was read in the transaction at hand.
-    paced: dict[str, Any] | None = None
+    # What its stage looks at, as it was seen in the transaction at hand.
+    seen: Any = None
     # What was proposed in the transaction at hand, and what was approved on this walk.
     proposed: list[Intent] = field(default_factory=list)
     approved: list[UUID] = field(default_factory=list)
@@ -73,6 +99,11 @@ def everywhere(stage: Stage) -> bool:
     return True
 
 
+# What a stage looks at first of a run that is held, or claimed in the same breath: what
+# the claim said, and what was seen; None where there is nothing.
+Look = Callable[["Held | Claimed", Writes], tuple[str, Any] | None]
+
+
 def claim(
     run: UUID,
     stage: Stage,
@@ -80,16 +111,20 @@ def claim(
     tenant: UUID,
     may: May,
     rides: bool = False,
-    paced: tuple[str, Sequence[Any]] = NOTHING,
+    look: Look | None = None,
 ) -> Held | None:
     """Take a run of the tenant in scope that waits at a stage; None where there is
-    nothing to take. It is taken once that is committed. `paced`: an expression to be
-    read of what was claimed, for the same transaction, and its values.
+    nothing to take. It is taken once that is committed. `look`: at what its stage needs
+    of it, for the same transaction.
     """
     lasts, most = settings.LEASE_SECONDS, settings.MAX_ATTEMPTS
-    asked = [tenant, run, stage.value, lasts, most, *paced[1]]
-    ((text, found),) = Writes().ask(_CLAIM.format(paced[0]), asked)
-    if text is None:
+    writes = Writes().add(_CLAIM, [tenant, run, stage.value, lasts, most])
+    found = look(Claimed(id=run, tenant=tenant, may=may), writes) if look else None
+    if found is None:
+        ((text,),) = (Writes() if look else writes).ask(_SAID, [])
+        found = text, None
+    text, seen = found
+    if not text:
         return None
     row = orjson.loads(text)
     if row["status"] == RunStatus.PARKED:
@@ -109,8 +144,16 @@ def claim(
         again=row["attempts"] > 1,
         may=may,
         rides=rides,
-        paced=orjson.loads(found) if found else None,
+        seen=seen,
     )
+
+
+def look_at(held: Held, look: Look) -> Any:
+    """What its stage needs of it: it came with the claim, or is asked for now."""
+    seen, held.seen = held.seen, None
+    if seen is None and (found := look(held, Writes())):
+        seen = found[1]
+    return seen
 
 
 def move(

@@ -88,36 +88,36 @@ def publish(sent: Sent) -> None:
     """Hand a message to the broker: the rest of the walk, or as far as one stride goes."""
     if sent.undo is not None:
         ids = {"undo": str(sent.undo), "tenant": str(sent.tenant)}
-        _send(undo, ids)
+        undo.send(ids)
         return
     if sent.intent is not None:
         ids = {"intent": str(sent.intent), "tenant": str(sent.tenant)}
-        _send(execute, ids)
+        execute.send(ids)
         return
     if sent.along:
         _send_together([(sent.run, sent.tenant), *sent.along])
     else:
-        _send(WALK[sent.stage], {"run": str(sent.run), "tenant": str(sent.tenant)})
+        WALK[sent.stage].send({"run": str(sent.run), "tenant": str(sent.tenant)})
 
 
 def _walk(run: str, stage: Stage, tenant: str) -> None:
     """Take a run as far as this worker may go. What a stride leaves is sent by the relay;
     of a literal chain each message sends the next.
     """
-    left = pipeline.walk(UUID(run), stage, tenant=UUID(tenant), may=_may_stride)
-    if left is not None and settings.SPINE_STRIDE is not None:
-        _send(WALK[left], {"run": run, "tenant": tenant})
-
-
-def _send(task: Any, ids: dict[str, Any]) -> None:
-    """As one message; what Celery would spell of it for its log, nobody reads."""
-    task.apply_async(kwargs=ids, argsrepr="", kwargsrepr="", retry=False)
+    held = pipeline.walk(UUID(run), stage, tenant=UUID(tenant), may=_may_stride)
+    if held is None or held.left is None or settings.SPINE_STRIDE is None:
+        return
+    if held.left is Stage.EXECUTE:
+        for intent in held.approved:
+            execute.send({"intent": str(intent), "tenant": tenant})
+    else:
+        WALK[held.left].send({"run": run, "tenant": tenant})
 
 
 def _send_together(runs: Sequence[Sequence[object]]) -> None:
     """Runs with their tenants in one message, to be walked one after the other."""
     (run, tenant), *others = ([str(id_) for id_ in ids] for ids in runs)
-    _send(trigger, {"run": run, "tenant": tenant, "others": others})
+    trigger.send({"run": run, "tenant": tenant, "others": others})
 
 
 def _may_stride(stage: Stage) -> bool:

@@ -13,14 +13,13 @@ from django.db import connection
 from autonomy.policy import program, shipped
 from config import observing
 from config.safety import refuse_unsafe
+from config.sending import CONFIRMED_WITHIN, LINE
 from ledger.scope import tenant_scope
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 # Django's checks would load every page into every worker; web and `migrate` make them,
 # and what is unsafe is refused below.
 os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
-
-CONFIRMED_WITHIN = 3
 
 
 class TaskWithoutTenant(Exception):
@@ -65,6 +64,10 @@ class HouseTask(Task):  # type: ignore[type-arg]
         # RabbitMQ says that it has a message; one that says nothing is away.
         options.setdefault("confirm_timeout", CONFIRMED_WITHIN)
         return super().apply_async(*args, **options)
+
+    def send(self, ids: dict[str, Any]) -> None:
+        """The same with nothing but ids."""
+        LINE.send(self, ids)
 
 
 def _replace_broken_connection() -> None:

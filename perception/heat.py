@@ -143,10 +143,10 @@ def standing_of(account: Account, *, now: datetime) -> Standing:
         return standing_in(orjson.loads(cursor.fetchone()[0]), now=now)
 
 
-def standing_asked(tenant: UUID, account: UUID) -> list[Any]:
+def standing_asked(tenant: UUID, account: Any) -> list[Any]:
     """The values of `STANDING`, for one account."""
-    own = [str(tenant), str(account)]
-    return [own[1:], list(TELLING), list(WORDS), own[0], LOOKED_AT, *own]
+    looked = [list(TELLING), list(WORDS), tenant, LOOKED_AT]
+    return [[account], *looked, tenant, account]
 
 
 def standing_in(row: Mapping[str, Any], *, now: datetime) -> Standing:

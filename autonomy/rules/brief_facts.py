@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from autonomy.rules.snapshots import scrub
+from autonomy.rules.snapshots import Names, scrub
 
 # Letters of what somebody said, of a name, of a line.
 QUOTE, NAME, LONGEST = 160, 60, 360
@@ -125,7 +125,7 @@ class Facts:
     known: Sequence[Known] = ()
     earlier: Earlier | None = None
     # What people there are called; none of it goes into a brief.
-    names: re.Pattern[str] | None = None
+    names: Names | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

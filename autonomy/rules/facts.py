@@ -1,11 +1,15 @@
 """Facts: everything that a layer may look at, frozen when an intent is judged."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+import orjson
+
 from autonomy.rules.actions import Traits
+
+NUMBERS = ("confidence", "min_confidence", "amount", "amount_cap")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,25 +90,25 @@ class Facts:
 
     def sealed(self) -> dict[str, Any]:
         """As plain data; `unsealed` makes the same facts of it."""
-        plain: dict[str, Any] = _plain(self)
+        plain: dict[str, Any] = orjson.loads(orjson.dumps(self))
+        for name in NUMBERS:
+            plain[name] = _plainly(getattr(self, name))
         if self.confidence is not None and not isfinite(self.confidence):
             # JSON has no word for it; None is judged alike.
             plain["confidence"] = None
         return plain
 
 
-def _plain(value: Any) -> Any:
-    """Dataclasses as objects, tuples as lists."""
-    if is_dataclass(value):
-        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
-    return [_plain(each) for each in value] if isinstance(value, tuple) else value
+def _plainly(number: float | None) -> float | None:
+    """A whole number without a point, as canonical JSON writes it."""
+    is_whole = isinstance(number, float) and number.is_integer()
+    return int(number) if number is not None and is_whole else number
 
 
 def unsealed(plain: Mapping[str, Any]) -> Facts:
     """The facts that were sealed."""
     given = dict(plain)
-    for number in ("confidence", "min_confidence", "amount", "amount_cap"):
-        # Canonical JSON writes whole numbers without a point.
+    for number in NUMBERS:
         given[number] = None if given[number] is None else float(given[number])
     if given["traits"] is not None:
         touches = tuple(given["traits"]["touches"])

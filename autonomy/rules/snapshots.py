@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -15,20 +17,50 @@ ADDRESS = re.compile(r"[^\s@<>\"'(),;:]{1,64}@[^\s@<>\"'(),;:]{1,255}", re.IGNOR
 PLAIN_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
-def names_of(people: Sequence[tuple[str, str]]) -> re.Pattern[str] | None:
-    """A pattern of the names and addresses of known people; None where there are none."""
+@dataclass(frozen=True, kw_only=True)
+class Names:
+    """Names and addresses of known people, the longest first."""
+
+    words: Sequence[str]
+
+    def sub(self, by: str, text: str) -> str:
+        """The text with something else in place of each of them."""
+        return self._pattern.sub(by, text) if self._may_be_in(text) else text
+
+    def _may_be_in(self, text: str) -> bool:
+        """Most texts name nobody, and to make a pattern takes longer than to see that.
+        Outside of ASCII one letter can stand for another; that only the pattern knows.
+        """
+        if not (text.isascii() and self._is_ascii):
+            return True
+        lowered = text.lower()
+        return any(word in lowered for word in self._lowered)
+
+    @cached_property
+    def _is_ascii(self) -> bool:
+        return all(map(str.isascii, self.words))
+
+    @cached_property
+    def _lowered(self) -> Sequence[str]:
+        return [word.lower() for word in self.words]
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        either = "|".join(re.escape(word) for word in self.words)
+        return re.compile(rf"(?<!\w)(?:{either})(?!\w)", re.IGNORECASE)
+
+
+def names_of(people: Sequence[tuple[str, str]]) -> Names | None:
+    """The names and addresses of known people; None where there are none."""
     words = sorted(
         {word.strip() for pair in people for word in pair if len(word.strip()) > 1},
         key=len,
         reverse=True,
     )
-    if not words:
-        return None
-    either = "|".join(re.escape(word) for word in words)
-    return re.compile(rf"(?<!\w)(?:{either})(?!\w)", re.IGNORECASE)
+    return Names(words=words) if words else None
 
 
-def scrub(value: Any, names: re.Pattern[str] | None, *, depth: int = DEPTH) -> Any:
+def scrub(value: Any, names: Names | None, *, depth: int = DEPTH) -> Any:
     """Plain JSON without names and addresses of people, and nothing overlong in it."""
     if isinstance(value, str):
         text = value[: 2 * LINE]

@@ -25,17 +25,17 @@ def test_who_comes_too_late_for_the_last_decision_is_not_let_through(
     key = {"tenant": desk.tenant, "account": desk.account.id}[whose]
     decisions(desk, a_day=PLENTY, of_an_account=PLENTY)
     run = waiting(desk, Stage.GATE)
-    read = admission._read
+    look = admission.look
 
-    def before_the_other(*asked: Any) -> dict[str, Any]:
-        """What was read; then somebody else takes the day's last decision."""
-        row = read(*asked)
+    def before_the_other(*of: Any) -> Any:
+        """What was seen; then somebody else takes the day's last decision."""
+        said, row = look(*of) or ("", {})
         DecisionUse.objects.create(
             tenant_id=desk.tenant, key=key, day=row["day"], runs=PLENTY
         )
-        return row
+        return said, row
 
-    monkeypatch.setattr(admission, "_read", before_the_other)
+    monkeypatch.setattr(admission, "look", before_the_other)
     held = claim(run, Stage.GATE, tenant=desk.tenant)
     assert held is not None
     with tenant_scope(desk.tenant):

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from autonomy import perform as performing
-from autonomy.facts import Answer
+from autonomy.claiming import Claimed
 from autonomy.models import BudgetUse, Execution, Intent, Outcome, Permit, Receipt
 from autonomy.perform import perform
 from autonomy.relay import Relay, Sent
@@ -27,8 +27,8 @@ def breaking(monkeypatch: pytest.MonkeyPatch) -> list[UUID]:
     """Starts that always break; who tried is kept."""
     tried: list[UUID] = []
 
-    def broken(held: Intent, answer: Answer) -> Any:
-        tried.append(held.id)
+    def broken(claim: Claimed) -> Any:
+        tried.append(claim.intent.id)
         raise KeyError("nobody expected this")
 
     monkeypatch.setattr(performing, "start_on", broken)
@@ -118,8 +118,8 @@ def test_attempts_whose_process_died_are_counted_too(
     due(desk, intent)
     tried: list[UUID] = []
 
-    def killed(held: Intent, answer: Answer) -> Any:
-        tried.append(held.id)
+    def killed(claim: Claimed) -> Any:
+        tried.append(claim.intent.id)
         raise _Killed
 
     monkeypatch.setattr(performing, "start_on", killed)

@@ -12,6 +12,7 @@ from autonomy import pipeline, tasks
 from autonomy.relay import Sent, bundled
 from autonomy.rules.flow import APART, LEAST, MOST_TOGETHER, together
 from autonomy.rules.runs import Stage
+from config.celery import HouseTask
 
 TENANTS = [uuid4(), uuid4()]
 
@@ -61,11 +62,7 @@ def test_each_is_sent_once_with_its_tenant(kinds: list[int], window: int) -> Non
 def handed_on(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What a worker sends on."""
     sent: list[dict[str, Any]] = []
-
-    def send(*, kwargs: dict[str, Any], **_: Any) -> None:
-        sent.append(kwargs)
-
-    monkeypatch.setattr(tasks.trigger, "apply_async", send)
+    monkeypatch.setattr(HouseTask, "send", lambda _, ids: sent.append(ids))
     return sent
 
 

@@ -1,0 +1,59 @@
+"""An act is taken for its start, with everything that the start rests on."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from autonomy import approve, switchboard
+from autonomy.facts import Answer, answered, read
+from autonomy.models import Intent, Permit
+from autonomy.reading import facts_about
+from autonomy.rows import Writes
+from ledger.scope import current_tenant
+
+_FREE = "SELECT FROM autonomy_intent WHERE tenant_id = %s AND id = %s FOR UPDATE"
+_CLAIMED = "t.tenant_id = %s AND t.id = %s FOR UPDATE"
+_READ_AT = ("read_at", "clock_timestamp()")
+_UNSPENT = """
+t.tenant_id = %s AND t.intent_id = %s AND t.spent_at IS NULL AND t.voided_at IS NULL
+"""
+_BESIDE = ("intent", "verdict", "receipt")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claimed:
+    """An intent that is ours for one transaction, as of a moment of the database's clock;
+    what it rests on where it may start: a permit, neither spent nor withdrawn.
+    """
+
+    intent: Intent
+    at: datetime
+    permit: Permit | None
+    answer: Answer | None
+
+    def asked(self) -> Answer:
+        """What is to be known of it now."""
+        if self.answer is not None:
+            return self.answer
+        return read(approve.question_about(self.intent), tenant=current_tenant())
+
+
+def claimed(intent: UUID) -> Claimed | None:
+    """The intent, for this transaction alone, with what its start rests on.
+
+    The locks come first, each in a statement of its own: a switch engaged before them is
+    seen after them, and so is a closing of the account.
+    """
+    tenant = current_tenant()
+    named = [tenant, intent]
+    locked = switchboard.hold().add(_FREE, named)
+    also = (_READ_AT, facts_about("intent"))
+    found = locked.find(Permit, _UNSPENT, named, beside=_BESIDE, also=also)
+    for permit in found:
+        held = permit.intent
+        question = approve.question_about(held)
+        answer = answered(question, permit.facts, tenant=tenant)
+        return Claimed(intent=held, at=permit.read_at, permit=permit, answer=answer)
+    for held in Writes().find(Intent, _CLAIMED, named, also=(_READ_AT,)):
+        return Claimed(intent=held, at=held.read_at, permit=None, answer=None)
+    return None
