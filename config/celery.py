@@ -6,12 +6,19 @@ from typing import Any
 from uuid import UUID
 
 from celery import Celery, Task
-from celery.signals import worker_init, worker_process_init, worker_process_shutdown
+from celery.signals import (
+    task_received,
+    worker_init,
+    worker_process_init,
+    worker_process_shutdown,
+    worker_ready,
+)
 from django.conf import settings
 from django.db import connection
 
 from autonomy.policy import program, shipped
 from config import observing
+from config.progress import Progress
 from config.safety import refuse_unsafe
 from config.sending import CONFIRMED_WITHIN, LINE
 from ledger.scope import tenant_scope
@@ -85,6 +92,7 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf["CELERY_DB_REUSE_MAX"] = settings.CELERY_DB_REUSE_MAX
 app.autodiscover_tasks()
 refuse_unsafe(settings)
+PROGRESS = Progress(app)
 
 
 @worker_init.connect(weak=False)
@@ -96,6 +104,15 @@ def _before_forks(**_: Any) -> None:
     program(shipped().version, shipped().plain)
     gc.collect()
     gc.freeze()
+
+
+@worker_ready.connect(weak=False)
+def _once_it_consumes(**_: Any) -> None:
+    """Again after each line to the broker that it lost."""
+    PROGRESS.made()
+    if not PROGRESS.is_alive():
+        task_received.connect(PROGRESS.made, weak=False)
+        PROGRESS.start()
 
 
 @worker_process_init.connect(weak=False)

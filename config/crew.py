@@ -183,14 +183,14 @@ def _die_with(parent: int) -> Callable[[], None]:
 def _kill_session(session: int) -> None:
     """Kill whoever is left of a session, whatever groups it has made for itself."""
     until = time.monotonic() + 5
-    while (left := _members(session)) and time.monotonic() < until:
+    while (left := members(session)) and time.monotonic() < until:
         for pid in left:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(0.02)
 
 
-def _members(session: int) -> list[int]:
+def members(session: int) -> list[int]:
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError, ValueError, IndexError):

@@ -1,0 +1,129 @@
+"""S4, S5: a worker that consumes no more, and lives on, is begun anew."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import redis
+from django.conf import settings
+from kombu import Connection
+
+from config import progress
+from config.celery import app
+from config.crew import members
+from config.operate.tasks import pulse
+from config.progress import CODE, Progress
+
+ROOT = Path(__file__).parents[2]
+BROKER = settings.REDIS_URL.rpartition("/")[0] + "/8"
+WORKER = (
+    sys.executable, "-m", "celery", "--quiet", "-A", "config.celery:app", "worker",
+    "--concurrency", "2", "--without-mingle", "--without-gossip",
+)  # fmt: skip
+
+
+@contextmanager
+def working(*more: str) -> Iterator["subprocess.Popen[bytes]"]:
+    process = subprocess.Popen(
+        [*WORKER, *more],
+        cwd=ROOT,
+        env={**os.environ, "BROKER_URL": BROKER},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+def send() -> None:
+    with Connection(BROKER) as line:
+        pulse.apply_async(connection=line, retry=False)
+
+
+@pytest.mark.timeout(180)
+def test_a_worker_that_falls_deaf_is_begun_anew(db: None) -> None:
+    broker = redis.Redis.from_url(BROKER)
+    broker.flushdb()
+    with working("-I", "tests.chaos.deaf") as deaf:
+        send()
+        wait_for(lambda: broker.llen("house") == 0)
+        # Idle for longer than its patience, and deaf from then on; nothing waits.
+        time.sleep(8)
+        assert deaf.poll() is None
+        send()
+        wait_for(lambda: deaf.poll() is not None)
+        assert deaf.returncode == CODE
+        assert broker.llen("house") == 1
+        wait_for(lambda: not members(deaf.pid))
+    with working():
+        wait_for(lambda: broker.llen("house") == 0)
+    broker.flushdb()
+
+
+@pytest.fixture
+def ended(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Whether a worker would have ended."""
+    found: list[str] = []
+    monkeypatch.setattr(progress, "end", lambda: found.append("ended"))
+    return found
+
+
+FREE, FULL = 0, 2
+
+
+@pytest.mark.parametrize(
+    ("waiting", "held", "nothing_for", "ends"),
+    [
+        (0, FREE, 1000, False),
+        (0, FULL, 1000, False),
+        (1, FREE, 29, False),
+        (1, FREE, 31, True),
+        (1, FULL, 89, False),
+        (1, FULL, 91, True),
+    ],
+)
+def test_what_is_taken_for_stuck(
+    waiting: int, held: int, nothing_for: float, ends: bool, ended: list[str]
+) -> None:
+    watched = Progress(app)
+    watched.since -= nothing_for
+    watched.look(waiting=waiting, held=held)
+    assert bool(ended) is ends
+
+
+def test_something_taken_or_nothing_waiting_is_progress(ended: list[str]) -> None:
+    watched = Progress(app)
+    watched.since -= 1000
+    watched.made(sender=None)
+    watched.look(waiting=5, held=FREE)
+    watched.since -= 1000
+    watched.look(waiting=0, held=FREE)
+    watched.look(waiting=5, held=FREE)
+    assert ended == []
+
+
+def test_a_broker_that_is_away_is_no_fault_of_the_worker() -> None:
+    away = SimpleNamespace(
+        connection_for_read=lambda: Connection("redis://127.0.0.1:1/0"),
+        amqp=SimpleNamespace(queues=SimpleNamespace(consume_from={"house": None})),
+    )
+    assert progress._waiting(away) == 0
