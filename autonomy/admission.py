@@ -12,7 +12,7 @@ from autonomy.rules.gate import GateFacts, GateVerdict, judge_cost
 from autonomy.rules.runs import GateResult, RunStatus, Stage
 from autonomy.rules.triggers import SHIPPED, Pace, Trigger, Windows, fire, within_hour
 from autonomy.rules.worth import worth
-from autonomy.runs import CLAIMED, Claimed, Held
+from autonomy.runs import CLAIMED, Claiming, Held
 from ledger import spans
 from ledger.record import Fact
 from ledger.rules.kinds import Kind
@@ -39,7 +39,7 @@ FROM perception_account a WHERE a.tenant_id = %s AND a.id = %s
 _ADMITTED = "autonomy_admit(%s, %s, %s, %s, %s, %s, %s)"
 
 
-def look(of: Held | Claimed, writes: Writes) -> tuple[str, Any] | None:
+def look(of: Held | Claiming, writes: Writes) -> tuple[str, Any] | None:
     """What admission rests on, as of a moment of the database's clock."""
     asked = [of.trigger, of.id, CROWD, of.tenant, of.account]
     for said, text in writes.ask(_LOOKED, asked):

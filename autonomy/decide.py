@@ -22,7 +22,7 @@ from autonomy.rows import Writes
 from autonomy.rules.actions import ActionType, Tier, normalise
 from autonomy.rules.proposals import Draft, Refused, Sorted, sort_out
 from autonomy.rules.runs import GateResult, RunStatus, Stage
-from autonomy.runs import CLAIMED, Claimed, Held
+from autonomy.runs import CLAIMED, Claiming, Held
 from autonomy.synthesizers.base import Answer, Asked, NoAnswer, Synthesizer, choose
 from autonomy.synthesizers.rules import Rules
 from ledger import spans
@@ -204,7 +204,7 @@ def _schema_fault(draft: Draft, types: Mapping[str, ActionType]) -> Refused | No
     return None
 
 
-def look(of: Held | Claimed, writes: Writes) -> tuple[str, Any] | None:
+def look(of: Held | Claiming, writes: Writes) -> tuple[str, Any] | None:
     """The run itself, that nobody takes it meanwhile, with what is known beside it."""
     known = asked_of(of.account, of.signal, now=of.at)
     named = [*known, of.tenant, of.id, of.fence]

@@ -9,7 +9,7 @@ from autonomy.models import Intent
 from autonomy.reading import facts_about
 from autonomy.rows import Writes
 from autonomy.rules.runs import Stage
-from autonomy.runs import CLAIMED, Claimed, Held
+from autonomy.runs import CLAIMED, Claiming, Held
 
 # Where the claim found nothing, there is no fence.
 _UNJUDGED = """
@@ -48,7 +48,7 @@ def next_of(held: Held) -> Next | None:
     return Next(intent=intent, others=intent.others, answer=answer)
 
 
-def look(of: Held | Claimed, writes: Writes) -> tuple[str, Any] | None:
+def look(of: Held | Claiming, writes: Writes) -> tuple[str, Any] | None:
     """The same as it is read, behind its locks, each in a statement of its own."""
     named = [of.tenant, of.id, of.fence]
     if may_act(of):
@@ -58,7 +58,7 @@ def look(of: Held | Claimed, writes: Writes) -> tuple[str, Any] | None:
     return None
 
 
-def may_act(held: Held | Claimed) -> bool:
+def may_act(held: Held | Claiming) -> bool:
     """Whether an act may follow at once on its verdict. What was tried before goes step
     by step, so that each attempt is counted.
     """

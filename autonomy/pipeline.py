@@ -58,7 +58,7 @@ def _begin(
     held, following = None, None
     try:
         with tenant_scope(tenant):
-            look = None if _is_apart(stage) else LOOKS[stage]
+            look = runs.at_nothing if _is_apart(stage) else LOOKS[stage]
             held = runs.claim(
                 run, stage, tenant=tenant, may=may, rides=rides, look=look
             )

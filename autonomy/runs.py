@@ -37,7 +37,7 @@ def _claimed(name: str, kind: str) -> Any:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Claimed:
+class Claiming:
     """A run that is claimed in the same breath, so that what is known of it is in the
     database's words. Where the claim finds nothing, all of it is NULL.
     """
@@ -101,7 +101,13 @@ def everywhere(stage: Stage) -> bool:
 
 # What a stage looks at first of a run that is held, or claimed in the same breath: what
 # the claim said, and what was seen; None where there is nothing.
-Look = Callable[["Held | Claimed", Writes], tuple[str, Any] | None]
+Look = Callable[["Held | Claiming", Writes], tuple[str, Any] | None]
+
+
+def at_nothing(of: Held | Claiming, writes: Writes) -> tuple[str, Any]:
+    """What the claim said alone."""
+    ((said,),) = writes.ask(_SAID, [])
+    return said, None
 
 
 def claim(
@@ -111,7 +117,7 @@ def claim(
     tenant: UUID,
     may: May,
     rides: bool = False,
-    look: Look | None = None,
+    look: Look = at_nothing,
 ) -> Held | None:
     """Take a run of the tenant in scope that waits at a stage; None where there is
     nothing to take. It is taken once that is committed. `look`: at what its stage needs
@@ -119,14 +125,11 @@ def claim(
     """
     lasts, most = settings.LEASE_SECONDS, settings.MAX_ATTEMPTS
     writes = Writes().add(_CLAIM, [tenant, run, stage.value, lasts, most])
-    found = look(Claimed(id=run, tenant=tenant, may=may), writes) if look else None
-    if found is None:
-        ((text,),) = (Writes() if look else writes).ask(_SAID, [])
-        found = text, None
-    text, seen = found
-    if not text:
+    of = Claiming(id=run, tenant=tenant, may=may)
+    said, seen = look(of, writes) or at_nothing(of, Writes())
+    if not said:
         return None
-    row = orjson.loads(text)
+    row = orjson.loads(said)
     if row["status"] == RunStatus.PARKED:
         _state_parked(run, UUID(row["account_id"]), row)
         return None

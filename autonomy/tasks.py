@@ -86,32 +86,30 @@ WALK = {
 
 def publish(sent: Sent) -> None:
     """Hand a message to the broker: the rest of the walk, or as far as one stride goes."""
+    tenant = str(sent.tenant)
     if sent.undo is not None:
-        ids = {"undo": str(sent.undo), "tenant": str(sent.tenant)}
-        undo.send(ids)
-        return
-    if sent.intent is not None:
-        ids = {"intent": str(sent.intent), "tenant": str(sent.tenant)}
-        execute.send(ids)
-        return
-    if sent.along:
+        undo.send({"undo": str(sent.undo), "tenant": tenant})
+    elif sent.intent is not None:
+        execute.send({"intent": str(sent.intent), "tenant": tenant})
+    elif sent.along:
         _send_together([(sent.run, sent.tenant), *sent.along])
     else:
-        WALK[sent.stage].send({"run": str(sent.run), "tenant": str(sent.tenant)})
+        WALK[sent.stage].send({"run": str(sent.run), "tenant": tenant})
 
 
 def _walk(run: str, stage: Stage, tenant: str) -> None:
     """Take a run as far as this worker may go. What a stride leaves is sent by the relay;
     of a literal chain each message sends the next.
     """
-    held = pipeline.walk(UUID(run), stage, tenant=UUID(tenant), may=_may_stride)
+    whose = UUID(tenant)
+    held = pipeline.walk(UUID(run), stage, tenant=whose, may=_may_stride)
     if held is None or held.left is None or settings.SPINE_STRIDE is None:
         return
     if held.left is Stage.EXECUTE:
         for intent in held.approved:
-            execute.send({"intent": str(intent), "tenant": tenant})
+            publish(Sent(tenant=whose, stage=held.left, intent=intent))
     else:
-        WALK[held.left].send({"run": run, "tenant": tenant})
+        publish(Sent(tenant=whose, stage=held.left, run=held.id))
 
 
 def _send_together(runs: Sequence[Sequence[object]]) -> None:
