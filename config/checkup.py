@@ -128,7 +128,7 @@ def _database() -> Iterator[Finding]:
     with connection.cursor() as cursor:
         yield from _role(cursor)
         yield _clock(cursor)
-        yield _durable(cursor)
+        yield from _durable(cursor)
         yield _log(cursor)
     missing = health.migrations()
     yield Finding("migrations", missing == "ok", missing, "Run `migrate`.")
@@ -163,16 +163,25 @@ def _digests() -> Finding:
     return Finding("digests", True, seen if found.all else "every reader is reached")
 
 
-def _durable(cursor: Any) -> Finding:
+def _durable(cursor: Any) -> Iterator[Finding]:
     cursor.execute(
-        "SELECT current_setting('synchronous_commit'), current_setting('fsync')"
+        "SELECT current_setting('synchronous_commit'), current_setting('fsync'), "
+        "(SELECT bool_and(has_function_privilege(oid, 'EXECUTE')) FROM pg_proc"
+        " WHERE proname = 'pg_logical_emit_message')"
     )
-    commits, syncs = cursor.fetchone()
-    return Finding(
+    commits, syncs, may_wait = cursor.fetchone()
+    yield Finding(
         "durable commits",
         commits != "off" and syncs == "on",
         f"synchronous_commit {commits}, fsync {syncs}",
         "Turn both on in postgresql.conf: what was accepted must survive a crash.",
+    )
+    yield Finding(
+        "early commits",
+        bool(may_wait),
+        "are waited for" if may_wait else "pg_logical_emit_message may not be called",
+        "GRANT EXECUTE on it to the run-time role: walks wait for the disk by it, and "
+        "fail without.",
     )
 
 

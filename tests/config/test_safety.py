@@ -16,6 +16,13 @@ from config.celery import TaskInBroker, app
 from config.checkup import BY_DEFAULT, Finding, examine
 from config.safety import UNSAFE, UnsafeCelery, refuse_unsafe
 
+
+def finding(name: str) -> Finding:
+    """What the doctor says of one thing."""
+    (found,) = [each for each in examine() if each.name == name]
+    return found
+
+
 SAFE = {name: getattr(settings, name) for name in dir(settings) if name.isupper()}
 TRANSPORT = {
     "visibility_timeout": 300,
@@ -176,13 +183,12 @@ def test_both_ends_notice_a_cut_cable(db: None) -> None:
 
 def test_the_doctor_sees_what_only_servers_know(db: None) -> None:
     """Redis that evicts drops messages; a commit that is not on the disk is none."""
-    found = {each.name: each for each in examine()}
-    assert found["redis eviction"].ok
-    assert found["durable commits"].ok
+    assert finding("redis eviction").ok
+    assert finding("durable commits").ok
     with redis.Redis.from_url(settings.REDIS_URL) as server:
         server.config_set("maxmemory-policy", "allkeys-lru")
         try:
-            evicts = {each.name: each for each in examine()}["redis eviction"]
+            evicts = finding("redis eviction")
         finally:
             server.config_set("maxmemory-policy", "noeviction")
     assert not evicts.ok
@@ -262,13 +268,28 @@ def test_what_any_postgres_begins_with_is_told_of_a_given_one(
 
 
 def _logged() -> Finding:
-    return {each.name: each for each in examine()}["log of the database"]
+    return finding("log of the database")
 
 
 def test_a_folder_is_tried(db: None, settings: Any, tmp_path: Path) -> None:
     """L6: a witness that cannot be written is no witness, whatever its rights say."""
     for place, is_sound in ((tmp_path / "new", True), (Path("/proc/nope"), False)):
         settings.LEDGER_ANCHOR_DIR = place
-        found = {each.name: each for each in examine()}["witness of the ledger"]
+        found = finding("witness of the ledger")
         assert found.ok is is_sound, found.seen
         assert str(place) in found.seen
+
+
+def test_who_may_not_wait_for_the_disk_is_told(db: None, superuser: Any) -> None:
+    """A walk commits early and waits by a function that an administrator can take away."""
+    emits = "FUNCTION pg_logical_emit_message(boolean, text, text, boolean)"
+    assert finding("early commits").ok
+    with superuser.cursor() as cursor:
+        cursor.execute(f"REVOKE EXECUTE ON {emits} FROM PUBLIC")
+    try:
+        found = finding("early commits")
+    finally:
+        with superuser.cursor() as cursor:
+            cursor.execute(f"GRANT EXECUTE ON {emits} TO PUBLIC")
+    assert not found.ok
+    assert "GRANT EXECUTE" in found.remedy
