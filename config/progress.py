@@ -44,9 +44,12 @@ class Progress(threading.Thread):
 
     def run(self) -> None:
         while True:
+            due = time.monotonic() + self.every
             time.sleep(self.every)
-            # Who takes something all the time need not be looked after.
-            if time.monotonic() - self.since >= self.every:
+            if time.monotonic() - due > self.every:
+                # All of this process stood still, and has to begin somewhere.
+                self.made()
+            elif time.monotonic() - self.since >= self.every:
                 self.look(waiting=_waiting(self.app), held=len(state.reserved_requests))
 
     def look(self, *, waiting: int, held: int) -> None:

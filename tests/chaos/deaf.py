@@ -6,10 +6,6 @@ from typing import Any
 
 from celery.signals import worker_ready
 
-from config.celery import PROGRESS
-
-PROGRESS.every, PROGRESS.patience = 0.5, 3.0
-
 
 @worker_ready.connect(weak=False)
 def fall_deaf(sender: Any, **_: Any) -> None:

@@ -63,7 +63,7 @@ def send() -> None:
 def test_a_worker_that_falls_deaf_is_begun_anew(db: None) -> None:
     broker = redis.Redis.from_url(BROKER)
     broker.flushdb()
-    with working("-I", "tests.chaos.deaf") as deaf:
+    with working("-I", "tests.chaos.impatient,tests.chaos.deaf") as deaf:
         send()
         wait_for(lambda: broker.llen("house") == 0)
         # Idle for longer than its patience, and deaf from then on; nothing waits.
@@ -76,6 +76,25 @@ def test_a_worker_that_falls_deaf_is_begun_anew(db: None) -> None:
         wait_for(lambda: not members(deaf.pid))
     with working():
         wait_for(lambda: broker.llen("house") == 0)
+    broker.flushdb()
+
+
+@pytest.mark.timeout(180)
+def test_a_worker_that_stood_still_goes_on(db: None) -> None:
+    """As a machine that slept: what came meanwhile is no proof of anything."""
+    broker = redis.Redis.from_url(BROKER)
+    broker.flushdb()
+    with working("-I", "tests.chaos.impatient") as worker:
+        send()
+        wait_for(lambda: broker.llen("house") == 0)
+        worker.send_signal(signal.SIGSTOP)
+        for _ in range(20):
+            send()
+        time.sleep(6)
+        worker.send_signal(signal.SIGCONT)
+        wait_for(lambda: broker.llen("house") == 0)
+        time.sleep(2)
+        assert worker.poll() is None
     broker.flushdb()
 
 
