@@ -149,7 +149,8 @@ def _move(
     # Outreach that policy lets out is held back for a while first.
     starts = answer.at + timedelta(seconds=answer.hold_seconds)
     intent.due_at = starts if status == Intent.Status.APPROVED else None
-    if status != Intent.Status.APPROVED:
+    if status != Intent.Status.APPROVED or answer.hold_seconds:
+        # Nobody has it in hand: should it start, the relay sends it then.
         intent.dispatched_at = None
     moved = ("status", "updated_at", "judged_at", "due_at", "dispatched_at")
     writes.update(intent, *moved)

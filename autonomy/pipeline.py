@@ -18,7 +18,6 @@ from django.db import Error, connection
 from autonomy import admission, decide, judging, runs, traces
 from autonomy.approve import approve
 from autonomy.at_once import at_once
-from autonomy.models import Intent
 from autonomy.perform import perform
 from autonomy.rows import Writes, is_refused
 from autonomy.rules.runs import RunStatus, Stage
@@ -156,7 +155,7 @@ def _approve(held: Held) -> Stage | None:
         intent, act = found.intent, at_once if judging.may_act(held) else None
         intent.dispatched_at = runs.sent_at(held, Stage.EXECUTE)
         approve(intent, act=act, rides=held.rides, answer=found.answer)
-        if intent.status == Intent.Status.APPROVED:
+        if intent.dispatched_at is not None:
             held.approved.append(intent.id)
     return Stage.EXECUTE if is_last else Stage.APPROVE
 

@@ -45,6 +45,8 @@ def let_out(desk: Desk, hold_seconds: int) -> Any:
             parameters=dict(CORE[CHAT].example),
             confidence=0.9,
             status=Intent.Status.PROPOSED,
+            # Whoever walks would go on at once.
+            dispatched_at=NOW,
             created_at=NOW,
             updated_at=NOW,
         )
@@ -58,6 +60,7 @@ def test_it_waits_for_its_release(desk: Desk) -> None:
     row = let_out(desk, HELD)
     assert row.status == "APPROVED"
     assert row.due_at == row.judged_at + timedelta(seconds=HELD)
+    assert row.dispatched_at is None
     assert perform(row.id, tenant=desk.tenant) == "WAITS"
     with tenant_scope(desk.tenant):
         assert not Execution.objects.filter(intent_id=row.id).exists()
