@@ -6,7 +6,6 @@ and the line is kept from one message to the next.
 
 import os
 import threading
-from contextlib import suppress
 from typing import Any
 
 from kombu.exceptions import OperationalError
@@ -54,9 +53,9 @@ class Line(threading.local):
         return self.producer
 
     def _close(self) -> None:
+        """Without a word of goodbye, which a silent broker would be waited for."""
         self.producer, broken = None, self.producer
-        with suppress(Exception):
-            broken.connection.close()
+        broken.connection.collect()
 
 
 LINE = Line()
