@@ -20,7 +20,7 @@ RELAY = "relay: python manage.py relay"
 
 # What a release may change: one more keyword, which is sent and which tasks take.
 NEWER = {
-    "str(sent.tenant)}": 'str(sent.tenant), "reason": "signal"}',
+    '"tenant": tenant}': '"tenant": tenant, "reason": "signal"}',
     "tenant: str, **later": 'tenant: str, reason: str = "none", **later',
 }
 # Moments that lie ahead by their nature; all others have passed when they are written.
