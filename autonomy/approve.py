@@ -188,6 +188,11 @@ def question_about(intent: Intent) -> Question:
     )
 
 
+def answer_about(intent: Intent, found: str) -> Answer:
+    """What was read beside a recorded intent, as its facts."""
+    return facts.answered(question_about(intent), found, tenant=current_tenant())
+
+
 def keep(intent: Intent, judged: Judged, *, is_first: bool = True) -> Verdict:
     """The verdict as a row, with the facts that it rests on whole."""
     row = _row(intent, judged, is_first=is_first)

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from uuid import UUID
 
 from autonomy import approve, switchboard
-from autonomy.facts import Answer, answered, read
+from autonomy.facts import Answer, read
 from autonomy.models import Intent, Permit
 from autonomy.reading import facts_about
 from autonomy.rows import Writes
@@ -29,12 +30,14 @@ class Claimed:
     intent: Intent
     at: datetime
     permit: Permit | None
-    answer: Answer | None
+    # Its facts as they were read with the permit.
+    facts: str = ""
 
-    def asked(self) -> Answer:
+    @cached_property
+    def answer(self) -> Answer:
         """What is to be known of it now."""
-        if self.answer is not None:
-            return self.answer
+        if self.facts:
+            return approve.answer_about(self.intent, self.facts)
         return read(approve.question_about(self.intent), tenant=current_tenant())
 
 
@@ -44,16 +47,14 @@ def claimed(intent: UUID) -> Claimed | None:
     The locks come first, each in a statement of its own: a switch engaged before them is
     seen after them, and so is a closing of the account.
     """
-    tenant = current_tenant()
-    named = [tenant, intent]
+    named = [current_tenant(), intent]
     locked = switchboard.hold().add(_FREE, named)
     also = (_READ_AT, facts_about("intent"))
     found = locked.find(Permit, _UNSPENT, named, beside=_BESIDE, also=also)
     for permit in found:
-        held = permit.intent
-        question = approve.question_about(held)
-        answer = answered(question, permit.facts, tenant=tenant)
-        return Claimed(intent=held, at=permit.read_at, permit=permit, answer=answer)
+        return Claimed(
+            intent=permit.intent, at=permit.read_at, permit=permit, facts=permit.facts
+        )
     for held in Writes().find(Intent, _CLAIMED, named, also=(_READ_AT,)):
-        return Claimed(intent=held, at=held.read_at, permit=None, answer=None)
+        return Claimed(intent=held, at=held.read_at, permit=None)
     return None

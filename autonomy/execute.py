@@ -62,7 +62,7 @@ def start(intent: UUID) -> Start:
 
 def start_on(claim: Claimed) -> Start:
     """Spend the permit of a claimed and approved intent and start it."""
-    held, permit, answer = claim.intent, claim.permit, claim.asked()
+    held, permit, answer = claim.intent, claim.permit, claim.answer
     if permit is None:
         # Somebody wrote APPROVED into the row; that is no permit.
         return _ended(held, answer, EXPIRED, "NO_PERMIT", [])

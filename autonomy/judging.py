@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autonomy import approve, runs, switchboard
-from autonomy.facts import Answer, answered
+from autonomy.facts import Answer
 from autonomy.models import Intent
 from autonomy.reading import facts_about
 from autonomy.rows import Writes
@@ -43,8 +43,7 @@ def next_of(held: Held) -> Next | None:
     intent = runs.look_at(held, look)
     if intent is None:
         return None
-    question = approve.question_about(intent)
-    answer = answered(question, intent.facts, tenant=held.tenant)
+    answer = approve.answer_about(intent, intent.facts)
     return Next(intent=intent, others=intent.others, answer=answer)
 
 

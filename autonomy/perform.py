@@ -132,7 +132,7 @@ def _begun(claim: Claimed, limits: Limits) -> Claim | str:
         return WAITS
     if held.attempts and not limits.counted:
         return _counted(held, limits, now)
-    answer = claim.asked()
+    answer = claim.answer
     if way := way_of(answer.action.traits.tool if answer.action else ""):
         guards.look(way.row, now=now)
     started = start_on(claim)

@@ -26,14 +26,13 @@ _CLAIM = """
 SELECT set_config('app.claimed',
     coalesce(autonomy_claim_run(%s, %s, %s, %s, %s)::text, ''), true)
 """
-_SAID = "SELECT current_setting('app.claimed')"
+_SAID = "current_setting('app.claimed', true)"
 # The same among the columns of what is asked then.
-CLAIMED = ("claimed", "current_setting('app.claimed', true)")
+CLAIMED = ("claimed", _SAID)
 
 
 def _claimed(name: str, kind: str) -> Any:
-    said = "nullif(current_setting('app.claimed', true), '')"
-    return AsIs(f"({said}::jsonb->>'{name}')::{kind}")
+    return AsIs(f"(nullif({_SAID}, '')::jsonb->>'{name}')::{kind}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +105,7 @@ Look = Callable[["Held | Claiming", Writes], tuple[str, Any] | None]
 
 def at_nothing(of: Held | Claiming, writes: Writes) -> tuple[str, Any]:
     """What the claim said alone."""
-    ((said,),) = writes.ask(_SAID, [])
+    ((said,),) = writes.ask(f"SELECT {_SAID}", [])
     return said, None
 
 

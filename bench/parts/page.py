@@ -47,9 +47,6 @@ The plain page that the feed is held against asks for no login, holds no fence, 
 
 ## Where a target is missed, and why
 
-- **Five literal messages** cost what the bare chain's five cost, and the walk besides, with a claim for each message. In seven
-  runs of one day the median lay between 0.455 and 0.528. That mode is for those who must see every stage as a message of its
-  own; nobody gets it unasked.
 - **The ledger's share**: what a walk does besides became cheaper by far more than its twelve facts did, which are checked,
   written with their indexes and marked for sealing as before; its own cost fell too.
 - **A reload of beat against a tick**: the tick admits each of the 1,000 (units, rates, breakers) and writes a pull for it; the

@@ -3,9 +3,8 @@
 import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,22 +14,29 @@ import redis
 from django.conf import settings
 from kombu import Connection
 
+from bench.parts.fleet import wait_for
 from config import progress
 from config.celery import app
 from config.crew import members
 from config.operate.tasks import pulse
 from config.progress import CODE, Progress
+from tests.chaos.test_beats import WORKER
 
 ROOT = Path(__file__).parents[2]
 BROKER = settings.REDIS_URL.rpartition("/")[0] + "/8"
-WORKER = (
-    sys.executable, "-m", "celery", "--quiet", "-A", "config.celery:app", "worker",
-    "--concurrency", "2", "--without-mingle", "--without-gossip",
-)  # fmt: skip
+
+
+@pytest.fixture
+def broker(db: None) -> Iterator["redis.Redis"]:
+    found = redis.Redis.from_url(BROKER)
+    found.flushdb()
+    yield found
+    found.flushdb()
 
 
 @contextmanager
-def working(*more: str) -> Iterator["subprocess.Popen[bytes]"]:
+def working(broker: "redis.Redis", *more: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """A worker that has taken all that waited."""
     process = subprocess.Popen(
         [*WORKER, *more],
         cwd=ROOT,
@@ -40,18 +46,13 @@ def working(*more: str) -> Iterator["subprocess.Popen[bytes]"]:
         start_new_session=True,
     )
     try:
+        send()
+        wait_for(lambda: broker.llen("house") == 0)
         yield process
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.1)
 
 
 def send() -> None:
@@ -60,12 +61,8 @@ def send() -> None:
 
 
 @pytest.mark.timeout(180)
-def test_a_worker_that_falls_deaf_is_begun_anew(db: None) -> None:
-    broker = redis.Redis.from_url(BROKER)
-    broker.flushdb()
-    with working("-I", "tests.chaos.impatient,tests.chaos.deaf") as deaf:
-        send()
-        wait_for(lambda: broker.llen("house") == 0)
+def test_a_worker_that_falls_deaf_is_begun_anew(broker: "redis.Redis") -> None:
+    with working(broker, "-I", "tests.chaos.impatient,tests.chaos.deaf") as deaf:
         # Idle for longer than its patience, and deaf from then on; nothing waits.
         time.sleep(8)
         assert deaf.poll() is None
@@ -74,19 +71,14 @@ def test_a_worker_that_falls_deaf_is_begun_anew(db: None) -> None:
         assert deaf.returncode == CODE
         assert broker.llen("house") == 1
         wait_for(lambda: not members(deaf.pid))
-    with working():
-        wait_for(lambda: broker.llen("house") == 0)
-    broker.flushdb()
+    with working(broker):
+        assert broker.llen("house") == 0
 
 
 @pytest.mark.timeout(180)
-def test_a_worker_that_stood_still_goes_on(db: None) -> None:
+def test_a_worker_that_stood_still_goes_on(broker: "redis.Redis") -> None:
     """As a machine that slept: what came meanwhile is no proof of anything."""
-    broker = redis.Redis.from_url(BROKER)
-    broker.flushdb()
-    with working("-I", "tests.chaos.impatient") as worker:
-        send()
-        wait_for(lambda: broker.llen("house") == 0)
+    with working(broker, "-I", "tests.chaos.impatient") as worker:
         worker.send_signal(signal.SIGSTOP)
         for _ in range(20):
             send()
@@ -95,7 +87,6 @@ def test_a_worker_that_stood_still_goes_on(db: None) -> None:
         wait_for(lambda: broker.llen("house") == 0)
         time.sleep(2)
         assert worker.poll() is None
-    broker.flushdb()
 
 
 @pytest.fixture
